@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* address: the domain of an envelope address as Postfix's rewriting makes it.
+ *
+ * smtpd(8) asks its policy servers before trivial-rewrite(8) has seen the address. What a domain
+ * rule must be tested against is the domain that the mail leaves with, so the steps of
+ * rewrite_tree() (src/trivial-rewrite/rewrite.c, Postfix 3.7) are followed here, over the unquoted
+ * text:
+ *
+ * - quote_822_local() quotes what stands before the last "@" and nothing behind it. The domain is
+ *   then read as RFC 822 tokens: blanks fall away, quotes and backslashes are undone. So the mail
+ * of MAIL FROM:<user@"bank .example"> leaves as user@bank.example.
+ * - Without an "@": domain!user, else user%domain, else user@myorigin; but a text that needs quotes
+ *   is one word, in which no operator is seen.
+ * - One trailing dot goes. A domain without a dot gets .mydomain.
+ *
+ * Where these steps leave an operator alone (a parameter says no; quotes hide it), a host behind
+ * this one may still act on it, and that reading is given too. Not followed are the tables that
+ * change a sender later (canonical_maps, masquerade_domains), and what resolve_addr() does with the
+ * local part of a local domain: that moves recipients, not senders.
+ *
+ * Only a domain with bytes above 127 costs an allocation. */
+#include "address.h"
+
+#include <string.h>
+
+/* ---- internationalised names ---- */
+
+/* Code points that IDNA mapping drops from a name (UTS #46, status "ignored", and the other
+ * Default_Ignorable_Code_Point ranges): a name written with them is the name without them. */
+static const struct {
+	gunichar first, last;
+} ignorable[] = {
+	{ 0x00ad, 0x00ad },   { 0x034f, 0x034f }, { 0x061c, 0x061c },   { 0x115f, 0x1160 },
+	{ 0x17b4, 0x17b5 },   { 0x180b, 0x180f }, { 0x200b, 0x200f },   { 0x202a, 0x202e },
+	{ 0x2060, 0x206f },   { 0x3164, 0x3164 }, { 0xfe00, 0xfe0f },   { 0xfeff, 0xfeff },
+	{ 0xffa0, 0xffa0 },   { 0xfff0, 0xfff8 }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
+	{ 0xe0000, 0xe0fff },
+};
+
+static gboolean
+is_ignorable(gunichar c)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(ignorable); i++)
+		if (c >= ignorable[i].first && c <= ignorable[i].last)
+			return TRUE;
+	return FALSE;
+}
+
+/* The ideographic full stops separate labels as a dot does (RFC 3490, 3.1). */
+static gboolean
+is_full_stop(gunichar c)
+{
+	return c == 0x3002 || c == 0xff0e || c == 0xff61;
+}
+
+/* text in valid UTF-8 without what is ignored, with each full stop made a dot. */
+static char *
+dup_with_dots(const char *text, size_t length)
+{
+	GString *result = g_string_sized_new(length);
+
+	for (const char *at = text; at < text + length; at = g_utf8_next_char(at)) {
+		const gunichar c = g_utf8_get_char(at);
+
+		if (is_full_stop(c))
+			g_string_append_c(result, '.');
+		else if (!is_ignorable(c))
+			g_string_append_unichar(result, c);
+	}
+	return g_string_free(result, FALSE);
+}
+
+/* The form in which two spellings of one internationalised name are equal: so a full-width spelling
+ * of an ASCII name finds the rule of that name. Bytes that are no UTF-8 are nobody's name (smtpd
+ * answers 500 5.5.2); they stay as they are, so that a rule for the domain above still applies. */
+static char *
+dup_folded(const char *text, size_t length)
+{
+	if (!g_utf8_validate(text, (gssize)length, NULL))
+		return g_strndup(text, length);
+
+	g_autofree char *dotted = dup_with_dots(text, length);
+	g_autofree char *composed = g_utf8_normalize(dotted, -1, G_NORMALIZE_NFKC);
+	g_autofree char *folded = g_utf8_casefold(composed, -1);
+	g_autofree char *again = g_utf8_normalize(folded, -1, G_NORMALIZE_NFKC);
+
+	/* A compatibility form of a full stop has become one only now. */
+	return dup_with_dots(again, strlen(again));
+}
+
+/* ---- one domain ---- */
+
+typedef struct {
+	char text[ADDRESS_MAX_DOMAIN + 2]; /* one byte more: a trailing dot may still go */
+	size_t length;
+	gboolean is_plain; /* nothing but letters' case was changed */
+} Domain;
+
+/* Append the ASCII lower case of text, as RFC 822 tokens are read: blanks between them fall away,
+ * quotes and backslashes are undone (src/global/tok822_parse.c, tok822_scan_limit, 3.7). A blank
+ * within quotes falls away too, where Postfix would keep it and then refuse the name. */
+static gboolean
+append_tokens(Domain *domain, const char *text, size_t length)
+{
+	gboolean is_literal = FALSE; /* behind a backslash */
+
+	for (size_t i = 0; i < length; i++) {
+		if (!is_literal && strchr(" \t\r\n\"\\", text[i]) != NULL) {
+			is_literal = text[i] == '\\';
+			domain->is_plain = FALSE;
+			continue;
+		}
+		is_literal = FALSE;
+		if (domain->length == sizeof domain->text - 1)
+			return FALSE;
+		domain->text[domain->length++] = g_ascii_tolower(text[i]);
+	}
+	domain->text[domain->length] = '\0';
+	return TRUE;
+}
+
+static gboolean
+is_ascii(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] > 127)
+			return FALSE;
+	return TRUE;
+}
+
+static gboolean
+read_domain(Domain *domain, const char *text, size_t length)
+{
+	*domain = (Domain){ .is_plain = TRUE };
+	if (is_ascii(text, length))
+		return append_tokens(domain, text, length);
+
+	g_autofree char *folded = dup_folded(text, length);
+	domain->is_plain = FALSE;
+	return append_tokens(domain, folded, strlen(folded));
+}
+
+static gboolean
+has_dot(const Domain *domain)
+{
+	return memchr(domain->text, '.', domain->length) != NULL;
+}
+
+/* rewrite_tree() strips one trailing dot, "but not dot-dot". */
+static void
+strip_trailing_dot(Domain *domain)
+{
+	if (domain->length > 1 && domain->text[domain->length - 1] == '.' &&
+	    domain->text[domain->length - 2] != '.')
+		domain->text[--domain->length] = '\0';
+}
+
+/* ---- readings ---- */
+
+static gboolean
+add_reading(AddressDomains *domains, Domain *domain)
+{
+	strip_trailing_dot(domain);
+	if (domain->length > ADDRESS_MAX_DOMAIN)
+		return FALSE;
+	for (size_t i = 0; i < domains->n; i++)
+		if (strcmp(domains->domain[i], domain->text) == 0)
+			return TRUE;
+	g_return_val_if_fail(domains->n < ADDRESS_MAX_READINGS, FALSE);
+	memcpy(domains->domain[domains->n++], domain->text, domain->length + 1);
+	return TRUE;
+}
+
+/* Add what text, the part of an address that names its domain, may be for Postfix. An empty part
+ * adds nothing. */
+static gboolean
+add_domain(AddressDomains *domains, const AddressRewriting *rewriting, const char *text,
+	   size_t length)
+{
+	const char *mydomain = rewriting->mydomain;
+	const gboolean appends =
+		rewriting->append_dot_mydomain && mydomain != NULL && mydomain[0] != '\0';
+	Domain domain;
+
+	if (!read_domain(&domain, text, length))
+		return FALSE;
+	if (domain.length == 0)
+		return TRUE;
+
+	/* Postfix looks for a dot that is a token; one within quotes, behind a backslash or in
+	 * another script is none. Such a domain may be meant with and without mydomain. */
+	const gboolean is_short = appends && domain.text[0] != '[' && !has_dot(&domain);
+	const gboolean is_doubtful = appends && domain.text[0] != '[' && !domain.is_plain;
+
+	if (is_short || is_doubtful) {
+		Domain whole = domain;
+
+		strip_trailing_dot(&whole);
+		if (!append_tokens(&whole, ".", 1) ||
+		    !append_tokens(&whole, mydomain, strlen(mydomain)) ||
+		    !add_reading(domains, &whole))
+			return FALSE;
+	}
+	return (is_short && domain.is_plain) || add_reading(domains, &domain);
+}
+
+/* Whether quote_822_local() leaves text alone (src/global/quote_822_local.c, is_822_dot_string,
+ * 3.7), so that the operators in it are seen. */
+static gboolean
+is_dot_string(const char *text, size_t length)
+{
+	if (length == 0 || text[0] == '.' || text[length - 1] == '.')
+		return FALSE;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '.' && text[i + 1] == '.')
+			return FALSE;
+		if (g_ascii_iscntrl(text[i]) || strchr(" ()<>@,;:\\\"[]", text[i]) != NULL)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* An address without "@": each operator in it gives a reading, and so does myorigin, unless this
+ * Postfix acts on an operator for certain. */
+static gboolean
+add_bare(AddressDomains *domains, const AddressRewriting *rewriting, const char *text,
+	 size_t length)
+{
+	const char *bang = memchr(text, '!', length);
+	const char *percent = memrchr(text, '%', length);
+	const gboolean acts = (bang != NULL && rewriting->swap_bangpath) ||
+			      (percent != NULL && rewriting->allow_percent_hack);
+	const gboolean is_rewritten = acts && is_dot_string(text, length);
+	const char *myorigin = rewriting->myorigin;
+
+	if (bang != NULL && !add_domain(domains, rewriting, text, (size_t)(bang - text)))
+		return FALSE;
+	if (percent != NULL &&
+	    !add_domain(domains, rewriting, percent + 1, (size_t)(text + length - percent - 1)))
+		return FALSE;
+	if (is_rewritten || !rewriting->append_at_myorigin || myorigin == NULL)
+		return TRUE;
+	return add_domain(domains, rewriting, myorigin, strlen(myorigin));
+}
+
+/* Behind a source route "@host:", which quote_822_local() skips and rewrite_tree() strips. smtpd(8)
+ * has stripped one already; a quoted one, as in MAIL FROM:<"@host:user">, is still there. */
+static const char *
+skip_route(const char *address)
+{
+	const char *colon = address[0] == '@' ? strchr(address, ':') : NULL;
+
+	return colon != NULL && colon[1] != '\0' ? colon + 1 : address;
+}
+
+gboolean
+address_domains(const char *address, const AddressRewriting *rewriting, AddressDomains *domains)
+{
+	const char *start = skip_route(address);
+	size_t length = strlen(start);
+
+	domains->n = 0;
+	/* "user@domain@" passes smtpd(8) and is mail of user@domain: resolve_addr() strips the null
+	 * domain before it looks on. */
+	while (length > 0 && strchr("@ \t", start[length - 1]) != NULL)
+		length--;
+	if (length == 0)
+		return TRUE;
+
+	const char *at = memrchr(start, '@', length);
+	if (at == NULL)
+		return add_bare(domains, rewriting, start, length);
+	return add_domain(domains, rewriting, at + 1, (size_t)(start + length - at - 1)) &&
+	       domains->n > 0;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* names: the words of the settings document and of Postfix, each beside its code.
+ *
+ * These tables are the only place where a word meets its code. Where the document's word and
+ * Postfix's word are the same (the security levels), one table serves both. */
+#include "names.h"
+
+#include <string.h>
+
+static const char *const security_level[] = {
+	[SECURITY_NONE] = "none",       [SECURITY_MAY] = "may",
+	[SECURITY_ENCRYPT] = "encrypt", [SECURITY_FINGERPRINT] = "fingerprint",
+	[SECURITY_DANE] = "dane",       [SECURITY_DANE_ONLY] = "dane-only",
+	[SECURITY_VERIFY] = "verify",   [SECURITY_SECURE] = "secure",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(security_level) == N_SECURITY_LEVELS);
+
+static const char *const client_certificate[] = {
+	[CLIENT_CERTIFICATE_NONE] = "none",
+	[CLIENT_CERTIFICATE_REQUEST] = "request",
+	[CLIENT_CERTIFICATE_REQUIRE] = "require",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(client_certificate) == N_CLIENT_CERTIFICATES);
+
+static const char *const violation[] = {
+	[VIOLATION_REPORT] = "report",
+	[VIOLATION_DEFER] = "defer",
+	[VIOLATION_REJECT] = "reject",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(violation) == N_VIOLATIONS);
+
+static const char *const policy_failure[] = {
+	[POLICY_FAILURE_DEFER] = "defer",
+	[POLICY_FAILURE_ACCEPT] = "accept",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(policy_failure) == N_POLICY_FAILURES);
+
+/* CERTIFICATE_ANY is the absence of the key: it has no word. */
+static const char *const certificate[] = {
+	[CERTIFICATE_ANY] = NULL,
+	[CERTIFICATE_TRUSTED] = "trusted",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(certificate) == N_CERTIFICATES);
+
+static const char *const table_type[] = {
+	[TABLE_TYPE_AUTO] = "auto",   [TABLE_TYPE_CDB] = "cdb",
+	[TABLE_TYPE_LMDB] = "lmdb",   [TABLE_TYPE_HASH] = "hash",
+	[TABLE_TYPE_BTREE] = "btree", [TABLE_TYPE_TEXTHASH] = "texthash",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(table_type) == N_TABLE_TYPES);
+
+const NameTable names_security_level = { security_level, G_N_ELEMENTS(security_level) };
+const NameTable names_receive_level = { security_level, SECURITY_ENCRYPT + 1 };
+const NameTable names_client_certificate = { client_certificate, G_N_ELEMENTS(client_certificate) };
+const NameTable names_violation = { violation, G_N_ELEMENTS(violation) };
+const NameTable names_policy_failure = { policy_failure, G_N_ELEMENTS(policy_failure) };
+const NameTable names_certificate = { certificate, G_N_ELEMENTS(certificate) };
+const NameTable names_table_type = { table_type, G_N_ELEMENTS(table_type) };
+
+int
+names_code(const NameTable *table, const char *word)
+{
+	for (size_t code = 0; code < table->n_words; code++)
+		if (table->words[code] != NULL && strcmp(table->words[code], word) == 0)
+			return (int)code;
+	return -1;
+}
+
+const char *
+names_word(const NameTable *table, int code)
+{
+	g_return_val_if_fail(code >= 0 && (size_t)code < table->n_words, NULL);
+	return table->words[code];
+}
+
+char *
+names_dup_choice(const NameTable *table)
+{
+	GString *choice = g_string_new(NULL);
+	const char *last = NULL;
+
+	for (size_t code = 0; code < table->n_words; code++) {
+		if (table->words[code] == NULL)
+			continue;
+		if (last != NULL)
+			g_string_append_printf(choice, "%s%s", choice->len > 0 ? ", " : "", last);
+		last = table->words[code];
+	}
+	g_string_append_printf(choice, "%s%s", choice->len > 0 ? " or " : "", last);
+	return g_string_free(choice, FALSE);
+}

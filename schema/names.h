@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* names: the words of the settings document and of Postfix, each beside its code. */
+#pragma once
+
+#include <glib.h>
+#include <stddef.h>
+
+/* The levels of smtp_tls_security_level and smtp_tls_policy_maps, weakest first
+ * (src/tls/tls.h, TLS_LEV_*, Postfix 3.7). The receiving side uses the first three. */
+typedef enum {
+	SECURITY_NONE,
+	SECURITY_MAY,
+	SECURITY_ENCRYPT,
+	SECURITY_FINGERPRINT,
+	SECURITY_DANE,
+	SECURITY_DANE_ONLY,
+	SECURITY_VERIFY,
+	SECURITY_SECURE,
+	N_SECURITY_LEVELS
+} SecurityLevel;
+
+/* receive.client_certificate, weakest first. */
+typedef enum {
+	CLIENT_CERTIFICATE_NONE,
+	CLIENT_CERTIFICATE_REQUEST,
+	CLIENT_CERTIFICATE_REQUIRE,
+	N_CLIENT_CERTIFICATES
+} ClientCertificate;
+
+/* What happens to mail that breaks a rule, mildest first: the larger value wins. */
+typedef enum { VIOLATION_REPORT, VIOLATION_DEFER, VIOLATION_REJECT, N_VIOLATIONS } Violation;
+
+/* What Postfix does with a recipient when policyd gives no answer. */
+typedef enum { POLICY_FAILURE_DEFER, POLICY_FAILURE_ACCEPT, N_POLICY_FAILURES } PolicyFailure;
+
+/* How a rule's require.certificate is met. */
+typedef enum { CERTIFICATE_ANY, CERTIFICATE_TRUSTED, N_CERTIFICATES } CertificateDemand;
+
+/* postfix.table_type: the lookup table that Postfix reads (DATABASE_README, 3.7). */
+typedef enum {
+	TABLE_TYPE_AUTO, /* the first of cdb, lmdb, hash that this Postfix has */
+	TABLE_TYPE_CDB,
+	TABLE_TYPE_LMDB,
+	TABLE_TYPE_HASH,
+	TABLE_TYPE_BTREE,
+	TABLE_TYPE_TEXTHASH,
+	N_TABLE_TYPES
+} TableType;
+
+/* A set of words: words[code] is the word for that code; NULL where the code has no word. */
+typedef struct {
+	const char *const *words;
+	size_t n_words;
+} NameTable;
+
+extern const NameTable names_security_level;     /* all send levels */
+extern const NameTable names_receive_level;      /* none, may, encrypt */
+extern const NameTable names_client_certificate; /* none, request, require */
+extern const NameTable names_violation;          /* report, defer, reject */
+extern const NameTable names_policy_failure;     /* defer, accept */
+extern const NameTable names_certificate;        /* trusted */
+extern const NameTable names_table_type;         /* auto, cdb, … */
+
+/* The code of word, or -1. Words are case-sensitive, as the settings document has them. */
+int names_code(const NameTable *table, const char *word);
+
+/* The word of code; borrowed, static. */
+const char *names_word(const NameTable *table, int code);
+
+/* The accepted words as "a, b or c", for messages; the caller frees it. */
+char *names_dup_choice(const NameTable *table);

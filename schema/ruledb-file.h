@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ruledb-file: the rules file as a header and whole records; for ruledb.c alone. */
+#pragma once
+
+#include "ruledb.h"
+
+#include "ruledb-format.h"
+
+#include <glib.h>
+#include <stdint.h>
+
+/* Where a record is kept that is read by pread(2): each holds one until the next of its kind. */
+typedef enum { RULEDB_SLOT_BUCKET, RULEDB_SLOT_RULE, N_RULEDB_SLOTS } RuleDbSlot;
+
+struct RuleDb {
+	/* The file: one of data (mapped, or owned by bytes) and fd. */
+	const uint8_t *data;
+	GBytes *bytes;   /* NULL where data is a mapping */
+	size_t map_size; /* 0 where it is none */
+	int fd;          /* -1 where data is set */
+	uint8_t *slot[N_RULEDB_SLOTS];
+
+	uint64_t generation;
+	uint64_t file_size;
+	uint64_t offsets_at;
+	uint32_t n_buckets;
+	uint32_t n_rules;
+	uint32_t largest_record;
+	const uint8_t *prefix_map[N_NETWORK_FAMILIES]; /* in header */
+	AddressRewriting rewriting;                    /* its strings are in header */
+	uint8_t header[RULEDB_HEADER_MAX];
+};
+
+/* What is left to read of a piece of the file that has been proved. */
+typedef struct {
+	const uint8_t *at;
+	size_t left;
+} RuleDbSpan;
+
+/* The next n bytes, or NULL where so many are not left. */
+const uint8_t *ruledb_file_take_bytes(RuleDbSpan *span, size_t n);
+
+/* The next number of n_bytes; FALSE where so many bytes are not left. */
+gboolean ruledb_file_take_number(RuleDbSpan *span, size_t n_bytes, uint64_t *value)
+	G_GNUC_WARN_UNUSED_RESULT;
+
+/* The content of a record, proved to be whole and to be this one: number is that of a bucket, or
+ * n_buckets and more for a rule, and in range. It stays until the slot is used again. */
+gboolean ruledb_file_get_record(const RuleDb *db, uint32_t number, RuleDbSlot slot,
+				RuleDbSpan *content, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Set RULEDB_ERROR_DAMAGED. Always FALSE, so that a check can end in it. */
+gboolean ruledb_file_damaged(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ruledb-format: the layout of the rules file, for the ruledb modules alone.
+ *
+ * Numbers are little-endian and unaligned; they are read byte by byte, so that no struct is laid
+ * over the file. The file is, without a gap:
+ *
+ *   header    magic, u32 format, u32 size of the header, u64 generation, u64 size of the file,
+ *             u32 n_buckets (a power of two), u32 n_rules, u32 size of the largest record,
+ *             u8 rewriting flags, the prefix lengths that exempt networks have (a bitmap of 33 bits
+ *             for IPv4, one of 129 bits for IPv6, lowest bit first),
+ *             myorigin, mydomain (each u16 length, bytes, NUL), u64 checksum of all this
+ *   offsets   u64 for each record, and one more: the end of the file
+ *   records   the buckets in order, then the rules in order:
+ *             u32 number (rules count on after the buckets), u32 length, content, u64 checksum of
+ *             generation, number and content
+ *
+ * The content of a bucket is a row of entries: u8 KeyKind, u16 length of the key, key,
+ * u32 n, n × u32 number of a rule (counting from 0). A key is in the bucket that the low bits of
+ * the hash of kind and key say. The content of a rule is a row of fields: u8 RuleField, u16 length,
+ * value.
+ *
+ * Hash and checksum are FNV-1a (64 bits). As a checksum it is certain to see a change that is
+ * confined to one byte: each step, (h ^ byte) × an odd number modulo 2^64, is a bijection of h, so
+ * that two inputs that differ in one byte never meet again. A record's length must agree with the
+ * two offsets around it. What is not in a checksum is an offset: a wrong one leads to bytes that
+ * would have to hold the right number, the right length and a right checksum by chance. The
+ * generation is in the checksum so that blocks left over from an older file are not taken for
+ * records. None of this is against an author of false files: those are kept out by who may write
+ * to the directory. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RULEDB_MAGIC "tlsgate\n"
+#define RULEDB_MAGIC_SIZE 8
+
+#define RULEDB_IPV4_MAP_SIZE ((32 + 8) / 8)
+#define RULEDB_IPV6_MAP_SIZE ((128 + 8) / 8)
+#define RULEDB_MAX_TEXT 255 /* myorigin, mydomain */
+
+/* Up to the two texts; with these and the checksum the header has no less and no more than this. */
+#define RULEDB_HEADER_FIXED                                                         \
+	(RULEDB_MAGIC_SIZE + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 1 + RULEDB_IPV4_MAP_SIZE + \
+	 RULEDB_IPV6_MAP_SIZE)
+#define RULEDB_HEADER_MIN (RULEDB_HEADER_FIXED + 2 * (2 + 1) + 8)
+#define RULEDB_HEADER_MAX (RULEDB_HEADER_MIN + 2 * RULEDB_MAX_TEXT)
+
+/* What a record has around its content. */
+#define RULEDB_RECORD_HEAD (4 + 4)
+#define RULEDB_RECORD_FRAME (RULEDB_RECORD_HEAD + 8)
+
+/* Values stand in files: never renumber. */
+typedef enum {
+	KEY_ALL_MAIL = 1,      /* no key: rules without selectors */
+	KEY_SENDER = 2,        /* a domain, ".parent" or "<>" */
+	KEY_EXEMPT_NETWORK = 3 /* u8 family, u8 prefix, 4 or 16 bytes; no rules */
+} RuleDbKeyKind;
+
+typedef enum {
+	FIELD_NAME = 1,        /* with NUL */
+	FIELD_CERTIFICATE = 2, /* u8 CertificateDemand */
+	FIELD_VIOLATION = 3    /* u8 Violation */
+} RuleDbField;
+
+typedef enum {
+	REWRITING_APPEND_AT_MYORIGIN = 1 << 0,
+	REWRITING_APPEND_DOT_MYDOMAIN = 1 << 1,
+	REWRITING_ALLOW_PERCENT_HACK = 1 << 2,
+	REWRITING_SWAP_BANGPATH = 1 << 3,
+	REWRITING_ALL_FLAGS = (1 << 4) - 1
+} RuleDbRewritingFlag;
+
+/* A key as it stands in a bucket: a domain, or a network. */
+#define RULEDB_MAX_NETWORK_KEY (1 + 1 + 16)
+
+#define RULEDB_FNV_START 0xcbf29ce484222325u
+#define RULEDB_FNV_PRIME 0x100000001b3u
+
+static inline uint64_t
+ruledb_format_fnv(uint64_t hash, const void *bytes, size_t n)
+{
+	const uint8_t *at = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ at[i]) * RULEDB_FNV_PRIME;
+	return hash;
+}
+
+static inline void
+ruledb_format_put(uint8_t *at, uint64_t value, size_t n_bytes)
+{
+	for (size_t i = 0; i < n_bytes; i++)
+		at[i] = (uint8_t)(value >> (8 * i));
+}
+
+static inline uint64_t
+ruledb_format_get(const uint8_t *at, size_t n_bytes)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < n_bytes; i++)
+		value |= (uint64_t)at[i] << (8 * i);
+	return value;
+}
+
+static inline uint64_t
+ruledb_format_checksum(uint64_t generation, uint32_t number, const void *content, size_t length)
+{
+	uint8_t seed[8 + 4];
+
+	ruledb_format_put(seed, generation, 8);
+	ruledb_format_put(seed + 8, number, 4);
+	return ruledb_format_fnv(ruledb_format_fnv(RULEDB_FNV_START, seed, sizeof seed), content,
+				 length);
+}
+
+/* The bucket of a key; n_buckets is a power of two. The high half is folded in because the low bits
+ * of FNV-1a see only the low bits of each byte. */
+static inline uint32_t
+ruledb_format_bucket(uint32_t n_buckets, RuleDbKeyKind kind, const void *key, size_t length)
+{
+	const uint8_t first = (uint8_t)kind;
+	const uint64_t hash =
+		ruledb_format_fnv(ruledb_format_fnv(RULEDB_FNV_START, &first, 1), key, length);
+
+	return (uint32_t)(hash ^ (hash >> 32)) & (n_buckets - 1);
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ruledb: what the records of the rules file say.
+ *
+ * Records come whole from ruledb-file.c; here their content is read, with the same distrust: what
+ * does not fit, is unknown, or is missing is RULEDB_ERROR_DAMAGED, and the question stays without
+ * an answer. A question reads the records of a few buckets and of the rules found, and allocates
+ * nothing; only an error does. */
+#include "ruledb.h"
+
+#include "ruledb-file.h"
+#include "ruledb-format.h"
+
+#include <string.h>
+
+gboolean
+ruledb_is_rule_name(const char *name)
+{
+	const size_t length = strlen(name);
+
+	return length > 0 && length <= RULEDB_MAX_NAME &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == length;
+}
+
+/* ---- asking ---- */
+
+typedef struct {
+	uint64_t kind; /* RuleDbKeyKind */
+	const uint8_t *key;
+	size_t length;
+	RuleDbSpan numbers; /* of rules, 4 bytes each */
+} Entry;
+
+static gboolean
+take_entry(RuleDbSpan *bucket, Entry *entry)
+{
+	uint64_t length, n;
+
+	if (!ruledb_file_take_number(bucket, 1, &entry->kind) ||
+	    !ruledb_file_take_number(bucket, 2, &length) ||
+	    (entry->key = ruledb_file_take_bytes(bucket, length)) == NULL ||
+	    !ruledb_file_take_number(bucket, 4, &n) || n > bucket->left / 4)
+		return FALSE;
+	entry->length = (size_t)length;
+	entry->numbers =
+		(RuleDbSpan){ ruledb_file_take_bytes(bucket, (size_t)n * 4), (size_t)n * 4 };
+	return TRUE;
+}
+
+/* The entry of a key; *found says whether it has one. FALSE return is damage, not "no". */
+static gboolean
+find_entry(const RuleDb *db, RuleDbKeyKind kind, const void *key, size_t length, Entry *entry,
+	   gboolean *found, GError **error)
+{
+	const uint32_t number = ruledb_format_bucket(db->n_buckets, kind, key, length);
+	RuleDbSpan bucket;
+
+	*found = FALSE;
+	if (!ruledb_file_get_record(db, number, RULEDB_SLOT_BUCKET, &bucket, error))
+		return FALSE;
+	while (bucket.left > 0) {
+		if (!take_entry(&bucket, entry))
+			return ruledb_file_damaged(
+				error, "record %u: an entry does not fit into it", number);
+		if (entry->kind == kind && entry->length == length &&
+		    memcmp(entry->key, key, length) == 0) {
+			*found = TRUE;
+			return TRUE;
+		}
+	}
+	return TRUE;
+}
+
+static gboolean
+take_code(RuleDbSpan value, uint64_t n_codes, uint64_t *code)
+{
+	return value.left == 1 && ruledb_file_take_number(&value, 1, code) && *code < n_codes;
+}
+
+/* One field of a rule. An unknown one may be a demand: it is never skipped. */
+static gboolean
+parse_field(uint64_t field, RuleDbSpan value, RuleDbRule *rule)
+{
+	uint64_t code;
+
+	switch (field) {
+	case FIELD_NAME:
+		rule->name = (const char *)value.at;
+		return value.left > 0 &&
+		       memchr(value.at, '\0', value.left) == value.at + value.left - 1 &&
+		       ruledb_is_rule_name(rule->name);
+	case FIELD_CERTIFICATE:
+		if (!take_code(value, N_CERTIFICATES, &code))
+			return FALSE;
+		rule->certificate = (CertificateDemand)code;
+		return TRUE;
+	case FIELD_VIOLATION:
+		if (!take_code(value, N_VIOLATIONS, &code))
+			return FALSE;
+		rule->violation = (Violation)code;
+		return TRUE;
+	default:
+		return FALSE;
+	}
+}
+
+/* Each field once and none missing: what a rule demands is said, never assumed. */
+static gboolean
+parse_rule(RuleDbSpan content, RuleDbRule *rule)
+{
+	const unsigned all = 1u << FIELD_NAME | 1u << FIELD_CERTIFICATE | 1u << FIELD_VIOLATION;
+	unsigned seen = 0;
+
+	while (content.left > 0) {
+		uint64_t field, length;
+		const uint8_t *value;
+
+		if (!ruledb_file_take_number(&content, 1, &field) ||
+		    !ruledb_file_take_number(&content, 2, &length) ||
+		    (value = ruledb_file_take_bytes(&content, (size_t)length)) == NULL ||
+		    !parse_field(field, (RuleDbSpan){ value, (size_t)length }, rule) ||
+		    (seen & 1u << field) != 0)
+			return FALSE;
+		seen |= 1u << field;
+	}
+	return seen == all;
+}
+
+static gboolean
+get_rule(const RuleDb *db, uint64_t number, RuleDbRule *rule, GError **error)
+{
+	RuleDbSpan content;
+
+	if (number >= db->n_rules)
+		return ruledb_file_damaged(error, "a key names rule %u of %u", (unsigned)number,
+					   db->n_rules);
+	if (!ruledb_file_get_record(db, db->n_buckets + (uint32_t)number, RULEDB_SLOT_RULE,
+				    &content, error))
+		return FALSE;
+	return parse_rule(content, rule) ||
+	       ruledb_file_damaged(error, "rule %u is wrong", (unsigned)number);
+}
+
+/* Visit the rules of a key; a key without an entry has none. */
+static gboolean
+visit_key(RuleDb *db, RuleDbKeyKind kind, const void *key, size_t length, RuleDbVisit visit,
+	  void *data, GError **error)
+{
+	Entry entry;
+	gboolean found;
+
+	if (!find_entry(db, kind, key, length, &entry, &found, error))
+		return FALSE;
+	while (found && entry.numbers.left > 0) {
+		uint64_t number = 0;
+		RuleDbRule rule;
+
+		if (!ruledb_file_take_number(&entry.numbers, 4, &number) ||
+		    !get_rule(db, number, &rule, error))
+			return FALSE;
+		visit((uint32_t)number, &rule, data);
+	}
+	return TRUE;
+}
+
+gboolean
+ruledb_visit_sender(RuleDb *db, const char *domain, RuleDbVisit visit, void *data, GError **error)
+{
+	/* "a.b.example" itself, then what holds for all below ".b.example" and ".example". */
+	for (const char *key = domain; key != NULL && *key != '\0'; key = strchr(key + 1, '.'))
+		if (!visit_key(db, KEY_SENDER, key, strlen(key), visit, data, error))
+			return FALSE;
+	return TRUE;
+}
+
+gboolean
+ruledb_visit_all_mail(RuleDb *db, RuleDbVisit visit, void *data, GError **error)
+{
+	return visit_key(db, KEY_ALL_MAIL, "", 0, visit, data, error);
+}
+
+static gboolean
+has_prefix(const RuleDb *db, NetworkFamily family, size_t prefix)
+{
+	return (db->prefix_map[family][prefix / 8] & 1 << (prefix % 8)) != 0;
+}
+
+gboolean
+ruledb_find_exempt(RuleDb *db, const Network *client, gboolean *is_exempt, GError **error)
+{
+	const size_t n_bytes = client->family == NETWORK_IPV4 ? 4 : 16;
+
+	*is_exempt = FALSE;
+	for (size_t prefix = 0; prefix <= client->prefix && !*is_exempt; prefix++) {
+		Network range = *client;
+		uint8_t key[RULEDB_MAX_NETWORK_KEY] = { (uint8_t)client->family, (uint8_t)prefix };
+		Entry entry;
+
+		if (!has_prefix(db, client->family, prefix))
+			continue;
+		network_cut(&range, (uint8_t)prefix);
+		memcpy(key + 2, range.bytes, n_bytes);
+		if (!find_entry(db, KEY_EXEMPT_NETWORK, key, 2 + n_bytes, &entry, is_exempt, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* ---- verifying ---- */
+
+/* Whether an entry's key can be one of its kind. */
+static gboolean
+is_key(const RuleDb *db, const Entry *entry)
+{
+	switch (entry->kind) {
+	case KEY_ALL_MAIL:
+		return entry->length == 0 && entry->numbers.left > 0;
+	case KEY_SENDER:
+		return entry->length > 0 && entry->length <= ADDRESS_MAX_DOMAIN &&
+		       entry->numbers.left > 0 && memchr(entry->key, '\0', entry->length) == NULL;
+	case KEY_EXEMPT_NETWORK:
+		return entry->numbers.left == 0 && entry->length >= 2 &&
+		       entry->key[0] < N_NETWORK_FAMILIES &&
+		       entry->length == (entry->key[0] == NETWORK_IPV4 ? 2 + 4 : 2 + 16) &&
+		       entry->key[1] <= (entry->length - 2) * 8 &&
+		       has_prefix(db, (NetworkFamily)entry->key[0], entry->key[1]);
+	default:
+		return FALSE;
+	}
+}
+
+static gboolean
+verify_bucket(const RuleDb *db, uint32_t number, gboolean *is_reachable, GError **error)
+{
+	RuleDbSpan bucket;
+
+	if (!ruledb_file_get_record(db, number, RULEDB_SLOT_BUCKET, &bucket, error))
+		return FALSE;
+	while (bucket.left > 0) {
+		Entry entry;
+		uint64_t rule;
+
+		if (!take_entry(&bucket, &entry) || !is_key(db, &entry) ||
+		    ruledb_format_bucket(db->n_buckets, (RuleDbKeyKind)entry.kind, entry.key,
+					 entry.length) != number)
+			return ruledb_file_damaged(error, "record %u: an entry is wrong", number);
+		while (ruledb_file_take_number(&entry.numbers, 4, &rule)) {
+			if (rule >= db->n_rules)
+				return ruledb_file_damaged(error, "record %u: there is no rule %u",
+							   number, (unsigned)rule);
+			is_reachable[rule] = TRUE;
+		}
+	}
+	return TRUE;
+}
+
+gboolean
+ruledb_verify(RuleDb *db, GError **error)
+{
+	g_autofree gboolean *is_reachable = g_new0(gboolean, db->n_rules);
+	RuleDbRule rule;
+
+	for (uint32_t i = 0; i < db->n_buckets; i++)
+		if (!verify_bucket(db, i, is_reachable, error))
+			return FALSE;
+	for (uint32_t i = 0; i < db->n_rules; i++) {
+		if (!get_rule(db, i, &rule, error))
+			return FALSE;
+		if (!is_reachable[i])
+			return ruledb_file_damaged(error, "no key leads to rule \"%s\"", rule.name);
+	}
+	return TRUE;
+}
