@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cursor: walks the JSON document along tables of keys and fills plain structs from it.
+ *
+ * Unknown and repeated keys, values of the wrong type and words that are not in their table are
+ * findings; reading goes on behind them, so that one run shows all. Only a text that is not JSON
+ * ends it. */
+#include "cursor.h"
+
+#include <string.h>
+
+struct Cursor {
+	Reader *reader;
+	ReaderEvent event; /* the present one */
+	GStringChunk *store;
+	Findings *findings;
+	gboolean is_broken; /* the text is not JSON: unwind */
+};
+
+Cursor *
+cursor_new(const char *document, size_t size, GStringChunk *store, Findings *findings)
+{
+	Cursor *cursor = g_new0(Cursor, 1);
+
+	cursor->reader = reader_new(document, size);
+	cursor->store = store;
+	cursor->findings = findings;
+	return cursor;
+}
+
+void
+cursor_free(Cursor *cursor)
+{
+	if (cursor == NULL)
+		return;
+	reader_free(cursor->reader);
+	g_free(cursor);
+}
+
+size_t
+cursor_place(const Cursor *cursor)
+{
+	return reader_offset(cursor->reader);
+}
+
+Findings *
+cursor_findings(const Cursor *cursor)
+{
+	return cursor->findings;
+}
+
+static ReaderEvent
+next(Cursor *cursor)
+{
+	cursor->event = reader_next(cursor->reader);
+	if (cursor->event == READER_ERROR)
+		cursor->is_broken = TRUE;
+	return cursor->event;
+}
+
+/* Go behind the present value, whatever it is. */
+static void
+skip(Cursor *cursor)
+{
+	int depth = 0;
+
+	do {
+		if (cursor->event == READER_OBJECT || cursor->event == READER_ARRAY)
+			depth++;
+		else if (cursor->event == READER_OBJECT_END || cursor->event == READER_ARRAY_END)
+			depth--;
+	} while (depth > 0 && next(cursor) != READER_ERROR);
+}
+
+static void
+refuse_type(Cursor *cursor, const char *accepted)
+{
+	findings_add(cursor->findings, FINDING_WRONG_TYPE, cursor_place(cursor),
+		     "found %s; %s is accepted here", reader_event_words(cursor->event), accepted);
+	skip(cursor);
+}
+
+static char *
+dup_keys(const CursorObject *object)
+{
+	GString *keys = g_string_new(NULL);
+
+	for (size_t i = 0; i < object->n_keys; i++)
+		g_string_append_printf(keys, "%s%s", i == 0 ? "" : ", ", object->keys[i].key);
+	return g_string_free(keys, FALSE);
+}
+
+/* The index of the present key, or -1. */
+static int
+find_key(const CursorObject *object, const char *key)
+{
+	for (size_t i = 0; i < object->n_keys; i++)
+		if (strcmp(object->keys[i].key, key) == 0)
+			return (int)i;
+	return -1;
+}
+
+static void
+refuse_key(Cursor *cursor, const CursorObject *object)
+{
+	g_autofree char *found = finding_quote(reader_text(cursor->reader), -1);
+	g_autofree char *accepted = dup_keys(object);
+
+	findings_add(cursor->findings, FINDING_UNKNOWN_KEY, cursor_place(cursor),
+		     "unknown key %s; accepted here: %s", found, accepted);
+}
+
+/* The present event is a key. Load its value, or say why not and go behind it. */
+static void
+load_member(Cursor *cursor, const CursorObject *object, void *target, guint32 *seen)
+{
+	int index = find_key(object, reader_text(cursor->reader));
+	gboolean is_repeated = FALSE;
+
+	if (index < 0) {
+		refuse_key(cursor, object);
+	} else {
+		is_repeated = (*seen >> index & 1) != 0;
+		*seen |= (guint32)1 << index;
+	}
+	if (is_repeated)
+		findings_add(cursor->findings, FINDING_DUPLICATE_KEY, cursor_place(cursor),
+			     "the key \"%s\" stands here a second time; keep one of them",
+			     object->keys[index].key);
+	if (next(cursor) == READER_ERROR)
+		return;
+	if (index < 0 || is_repeated) {
+		skip(cursor);
+		return;
+	}
+	const CursorKey *key = &object->keys[index];
+	key->load(cursor, (char *)target + key->offset, key->arg);
+}
+
+void
+cursor_object(Cursor *cursor, void *target, const void *arg)
+{
+	const CursorObject *object = arg;
+	guint32 seen = 0;
+
+	g_return_if_fail(object->n_keys <= 32);
+	if (cursor->event != READER_OBJECT) {
+		refuse_type(cursor, "an object {…}");
+		return;
+	}
+	*(size_t *)(void *)((char *)target + object->place_offset) = cursor_place(cursor);
+	while (next(cursor) == READER_KEY) {
+		load_member(cursor, object, target, &seen);
+		if (cursor->is_broken)
+			return;
+	}
+}
+
+void
+cursor_array(Cursor *cursor, void *field, const void *arg)
+{
+	const CursorArray *array = arg;
+	GArray **items = field;
+	size_t place = cursor_place(cursor);
+
+	if (cursor->event != READER_ARRAY) {
+		refuse_type(cursor, "a list […]");
+		return;
+	}
+	if (*items == NULL)
+		*items = g_array_new(FALSE, TRUE, array->size);
+	while (next(cursor) != READER_ARRAY_END && !cursor->is_broken) {
+		g_array_set_size(*items, (*items)->len + 1);
+		array->load(cursor, (*items)->data + array->size * ((*items)->len - 1), array->arg);
+	}
+	if (array->must_name_something && (*items)->len == 0 && !cursor->is_broken)
+		findings_add(cursor->findings, FINDING_EMPTY_LIST, place,
+			     "the list is empty; name at least one, or remove the key");
+}
+
+void
+cursor_word(Cursor *cursor, void *field, const void *arg)
+{
+	const NameTable *table = arg;
+	CursorWord *word = field;
+	gboolean is_string = cursor->event == READER_STRING;
+	int code = is_string ? names_code(table, reader_text(cursor->reader)) : -1;
+
+	if (code < 0) {
+		g_autofree char *choice = names_dup_choice(table);
+		if (!is_string) {
+			refuse_type(cursor, choice);
+			return;
+		}
+		g_autofree char *found = finding_quote(reader_text(cursor->reader), -1);
+		findings_add(cursor->findings, FINDING_UNKNOWN_WORD, cursor_place(cursor),
+			     "found %s; accepted are %s", found, choice);
+		return;
+	}
+	word->code = code;
+	word->place = cursor_place(cursor);
+}
+
+void
+cursor_text(Cursor *cursor, void *field, const void *arg)
+{
+	const CursorTextKind *kind = arg;
+	CursorText *text = field;
+	char copy[CURSOR_MAX_TEXT + 1];
+
+	if (cursor->event != READER_STRING) {
+		refuse_type(cursor, "a string");
+		return;
+	}
+	if (g_strlcpy(copy, reader_text(cursor->reader), sizeof copy) >= sizeof copy) {
+		findings_add(cursor->findings, FINDING_TOO_LONG, cursor_place(cursor),
+			     "a text of more than %d bytes; shorten it", CURSOR_MAX_TEXT);
+		return;
+	}
+	const char *reason = kind->check != NULL ? kind->check(copy) : NULL;
+	if (reason != NULL) {
+		g_autofree char *found = finding_quote(reader_text(cursor->reader), -1);
+		findings_add(cursor->findings, kind->id, cursor_place(cursor),
+			     "found %s: it %s; accepted is %s", found, reason, kind->accepted);
+		return;
+	}
+	text->text = g_string_chunk_insert(cursor->store, copy);
+	text->place = cursor_place(cursor);
+}
+
+void
+cursor_unsupported(Cursor *cursor, void *field, const void *arg)
+{
+	findings_add(cursor->findings, FINDING_NOT_SUPPORTED_YET, cursor_place(cursor),
+		     "this version of tlsgate does not support this key yet; remove it");
+	skip(cursor);
+}
+
+gboolean
+cursor_load(Cursor *cursor, const CursorObject *root, void *target)
+{
+	if (next(cursor) != READER_ERROR)
+		cursor_object(cursor, target, root);
+	if (!cursor->is_broken && next(cursor) != READER_ERROR)
+		return TRUE;
+	const char *message;
+	FindingId id = reader_error(cursor->reader, &message);
+	findings_clear(cursor->findings);
+	findings_add(cursor->findings, id, reader_offset(cursor->reader), "%s", message);
+	return FALSE;
+}
