@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decide: which rules a client's mail breaks. Pure but for the rules file, which it reads. */
+#pragma once
+
+#include "request.h"
+#include "ruledb.h"
+
+#include <glib.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Why a rule is not satisfied; the first that holds. */
+typedef enum {
+	BREACH_NO_TLS,         /* the mail comes in clear */
+	BREACH_NO_CERTIFICATE, /* the client presented no certificate */
+	BREACH_UNTRUSTED,      /* it presented one that Postfix did not trust */
+	N_BREACHES
+} Breach;
+
+/* One rule that is not satisfied. */
+typedef struct {
+	uint32_t number; /* its place in the document, from 0 */
+	Violation violation;
+	Breach breach;
+	char name[RULEDB_MAX_NAME + 1];
+} Failure;
+
+/* The log names this many; the answer is right for any number. */
+#define DECISION_MAX_FAILURES 16
+
+typedef struct {
+	gboolean is_passed;                      /* no rule failed; the rest means nothing */
+	Failure answer;                          /* of the strictest violation, the first rule */
+	size_t n_failures;                       /* in failures */
+	Failure failures[DECISION_MAX_FAILURES]; /* by number, without repetition */
+	gboolean has_more;                       /* failures that are not in it */
+} Decision;
+
+/* Decide a request. FALSE with error set where the rules file can't be read or the sender's address
+ * is none that Postfix sends: there is no answer then. */
+gboolean decide_request(RuleDb *db, const Request *request, Decision *decision, GError **error)
+	G_GNUC_WARN_UNUSED_RESULT;
+
+#define DECIDE_ERROR (decide_error_quark())
+GQuark decide_error_quark(void);
+
+typedef enum { DECIDE_ERROR_ADDRESS } DecideError;
