@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* child: runs one command to its end and keeps what it printed.
+ *
+ * Nothing goes through a shell: arguments reach the command as they are. */
+#include "child.h"
+
+#include <gio/gio.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+void
+child_result_clear(ChildResult *result)
+{
+	g_clear_pointer(&result->output, g_free);
+	g_clear_pointer(&result->errors, g_free);
+}
+
+static char *
+dup_bytes(GBytes *bytes)
+{
+	gsize size = 0;
+	const char *data = bytes != NULL ? g_bytes_get_data(bytes, &size) : NULL;
+
+	return g_strndup(data != NULL ? data : "", size);
+}
+
+static gboolean
+run(GSubprocessLauncher *launcher, const char *const *argv, const char *input, ChildResult *result,
+    GError **error)
+{
+	g_autoptr(GBytes) fed = input != NULL ? g_bytes_new_static(input, strlen(input)) : NULL;
+	g_autoptr(GBytes) output = NULL;
+	g_autoptr(GBytes) errors = NULL;
+
+	g_subprocess_launcher_setenv(launcher, "LC_ALL", "C", TRUE);
+	g_autoptr(GSubprocess) child = g_subprocess_launcher_spawnv(launcher, argv, error);
+	if (child == NULL || !g_subprocess_communicate(child, fed, NULL, &output, &errors, error)) {
+		g_prefix_error(error, "%s: ", argv[0]);
+		return FALSE;
+	}
+	result->output = dup_bytes(output);
+	result->errors = dup_bytes(errors);
+	result->status = g_subprocess_get_if_exited(child) ? g_subprocess_get_exit_status(child)
+							   : 128 + g_subprocess_get_term_sig(child);
+	return TRUE;
+}
+
+static GSubprocessFlags
+flags_for(const char *input)
+{
+	/* Without input GSubprocess gives the child /dev/null. */
+	return G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE |
+	       (input != NULL ? G_SUBPROCESS_FLAGS_STDIN_PIPE : 0);
+}
+
+gboolean
+child_run(const char *const *argv, const char *input, ChildResult *result, GError **error)
+{
+	g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(flags_for(input));
+
+	return run(launcher, argv, input, result, error);
+}
+
+typedef struct {
+	uid_t uid;
+	gid_t gid;
+} Identity;
+
+/* Between fork and exec: only calls that are safe there. A child that could not give up root must
+ * not go on. */
+static void
+become(void *data)
+{
+	const Identity *identity = data;
+
+	if (setgroups(1, &identity->gid) != 0 || setgid(identity->gid) != 0 ||
+	    setuid(identity->uid) != 0)
+		_exit(126);
+}
+
+gboolean
+child_run_as(const char *user, const char *const *argv, ChildResult *result, GError **error)
+{
+	g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(flags_for(NULL));
+
+	errno = 0;
+	const struct passwd *entry = getpwnam(user);
+	if (entry == NULL) {
+		g_set_error(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "there is no user \"%s\"%s%s",
+			    user, errno != 0 ? ": " : "", errno != 0 ? g_strerror(errno) : "");
+		return FALSE;
+	}
+	Identity identity = { entry->pw_uid, entry->pw_gid };
+	g_subprocess_launcher_set_child_setup(launcher, become, &identity, NULL);
+	return run(launcher, argv, NULL, result, error);
+}
+
+char *
+child_dup_first_line(const char *text)
+{
+	return g_strstrip(g_strndup(text, strcspn(text, "\r\n")));
+}

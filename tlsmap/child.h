@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* child: runs one command to its end and keeps what it printed. */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+	char *output; /* standard output, NUL-terminated */
+	char *errors; /* standard error, NUL-terminated */
+	int status;   /* exit status; 128 + signal where a signal ended it */
+} ChildResult;
+
+void child_result_clear(ChildResult *result);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ChildResult, child_result_clear)
+
+/* Run argv, NULL-terminated, with input (may be NULL) as standard input and LC_ALL=C. FALSE only
+ * when it can't be started; a status other than 0 is for the caller to judge. */
+gboolean child_run(const char *const *argv, const char *input, ChildResult *result, GError **error)
+	G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same as another, unprivileged user, the way spawn(8) does it. */
+gboolean child_run_as(const char *user, const char *const *argv, ChildResult *result,
+		      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The first line of text without blanks around it, for messages; the caller frees it. */
+char *child_dup_first_line(const char *text);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command: what every command of tlsmap is given, and the table of commands. */
+#pragma once
+
+#include "exitcode.h"
+
+#include <glib.h>
+
+/* The options before the command's name. */
+typedef struct {
+	const char *config_directory; /* -c; NULL: MAIL_CONFIG, then Postfix's own */
+	const char *settings_path;    /* -s; NULL: CONFIG_DIR/tls-settings.json */
+	gboolean is_strict;           /* --strict: warnings count */
+} CommandContext;
+
+typedef struct {
+	const char *name;
+	const char *summary;
+	/* What --help prints behind "Usage: tlsmap [OPTION]… ". */
+	const char *help;
+	/* arguments begin behind the command's name; NULL-terminated. */
+	ExitCode (*run)(const CommandContext *context, char **arguments);
+} Command;
+
+extern const Command command_apply;
+extern const Command command_check;
+extern const Command command_plan;
+extern const Command command_render;
+
+/* "tlsmap: message" on standard error. */
+void command_complain(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/* Take error's message, with code as the result: return command_fail(EXIT_…, error). */
+ExitCode command_fail(ExitCode code, const GError *error);
+
+/* Complain of an argument that the command does not know. */
+ExitCode command_refuse_argument(const Command *command, const char *argument);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* document: the settings file as a command works with it: read, loaded, checked, and its findings
+ * shown. */
+#pragma once
+
+#include "command.h"
+#include "finding.h"
+#include "settings.h"
+
+#include <glib.h>
+
+typedef struct {
+	char *path; /* as it is named in messages; "-" for standard input */
+	GBytes *bytes;
+	Settings *settings; /* NULL where the text is not JSON */
+	Findings *findings;
+} Document;
+
+void document_clear(Document *document);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Document, document_clear)
+
+/* Read and check the settings file. EXIT_DONE when it has no error; the findings are kept either
+ * way, and are for document_report(). */
+ExitCode document_load(const CommandContext *context, Document *document);
+
+/* Print all findings, those added since included, to standard error; the result is code, or where
+ * code is EXIT_DONE and --strict was given, EXIT_CHANGES if there is a warning. */
+ExitCode document_report(const CommandContext *context, Document *document, ExitCode code);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* obstacle: what in the live Postfix, or on the machine, would make the document untrue. Changes
+ * nothing.
+ *
+ * Each obstacle is one function and one row of the table at the end. */
+#include "obstacle.h"
+
+#include "maincf.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+	const Settings *settings;
+	const Snapshot *snapshot;
+	Findings *findings;
+} Context;
+
+static gboolean
+is_set(const Snapshot *snapshot, const char *name)
+{
+	const char *value = g_hash_table_lookup(snapshot->expanded, name);
+
+	return value != NULL && *value != '\0';
+}
+
+/* TLS is offered, but there is nothing to offer it with: at "may" smtpd(8) then takes all mail in
+ * clear with just a warning, at "encrypt" none at all (src/smtpd/smtpd.c, 3.7). */
+static void
+find_no_certificate(const Context *context)
+{
+	static const char *const parameters[] = { "smtpd_tls_cert_file", "smtpd_tls_dcert_file",
+						  "smtpd_tls_eccert_file",
+						  "smtpd_tls_chain_files" };
+
+	if (context->settings->receive.security_level.code == SECURITY_NONE ||
+	    context->settings->receive.certificate.chain_files != NULL)
+		return;
+	for (size_t i = 0; i < G_N_ELEMENTS(parameters); i++)
+		if (is_set(context->snapshot, parameters[i]))
+			return;
+	findings_add_live(context->findings, FINDING_NO_SERVER_CERTIFICATE, "receive.certificate",
+			  "this Postfix has no server certificate, and without one it can't offer "
+			  "TLS; name one in receive.certificate.chain_files");
+}
+
+/* postconf(5) tls_append_default_CA: with "no", its default, nothing is trusted that is not named.
+ */
+static void
+find_no_anchors(const Context *context)
+{
+	const Snapshot *snapshot = context->snapshot;
+	const char *append = g_hash_table_lookup(snapshot->expanded, "tls_append_default_CA");
+	const Settings *settings = context->settings;
+
+	if (g_strcmp0(append, "yes") == 0)
+		return;
+	if (settings_receive_needs_anchors(settings) &&
+	    settings->receive.trusted_ca_file.place == 0 && !is_set(snapshot, "smtpd_tls_CAfile") &&
+	    !is_set(snapshot, "smtpd_tls_CApath"))
+		findings_add_live(
+			context->findings, FINDING_NO_LIVE_TRUST_ANCHORS, "receive.trusted_ca_file",
+			"client certificates must be trusted, but neither the document nor "
+			"this Postfix (smtpd_tls_CAfile, smtpd_tls_CApath) says whose: every "
+			"client would be refused; name a file of CA certificates");
+	if (settings_any_send_level(settings, settings_level_needs_anchors) &&
+	    settings->send.trusted_ca_file.place == 0 && !is_set(snapshot, "smtp_tls_CAfile") &&
+	    !is_set(snapshot, "smtp_tls_CApath"))
+		findings_add_live(
+			context->findings, FINDING_NO_LIVE_TRUST_ANCHORS, "send.trusted_ca_file",
+			"server certificates must be trusted, but neither the document nor "
+			"this Postfix (smtp_tls_CAfile, smtp_tls_CApath) says whose: such "
+			"mail would be deferred; name a file of CA certificates");
+}
+
+static void
+find_unreadable(const Context *context, const char *where, const char *path)
+{
+	if (path == NULL || access(path, R_OK) == 0)
+		return;
+	findings_add_live(context->findings, FINDING_UNREADABLE_FILE, where,
+			  "%s: %s; put the file there, or name another", path, g_strerror(errno));
+}
+
+static void
+find_unreadable_files(const Context *context)
+{
+	const Settings *settings = context->settings;
+	const GArray *chain = settings->receive.certificate.chain_files;
+
+	for (size_t i = 0; chain != NULL && i < chain->len; i++)
+		find_unreadable(context, "receive.certificate.chain_files",
+				settings_text(chain, i));
+	find_unreadable(context, "receive.trusted_ca_file", settings->receive.trusted_ca_file.text);
+	find_unreadable(context, "send.trusted_ca_file", settings->send.trusted_ca_file.text);
+}
+
+/* Whether an -o in master.cf takes a service out of what the document says. */
+static gboolean
+hides(const Context *context, const MainCfParameter *parameter, const char *value)
+{
+	const MainCfInput input = {
+		.settings = context->settings,
+		.version = context->snapshot->version,
+		.table = "",
+	};
+	g_autofree char *wanted = parameter->render(&input);
+
+	if (wanted == NULL)
+		return FALSE;
+	if (parameter->kind == MAINCF_LIST)
+		return !g_str_has_prefix(value, MAINCF_POLICY_TOKEN);
+	if (parameter->kind == MAINCF_OWN || strcmp(parameter->name, "smtp_tls_policy_maps") == 0)
+		return strcmp(value, wanted) != 0;
+	return parameter->compare(wanted, value) == CHANGE_WEAKER;
+}
+
+static void
+find_hidden_services(const Context *context)
+{
+	for (size_t i = 0; i < context->snapshot->overrides->len; i++) {
+		const SnapshotOverride *override = context->snapshot->overrides->pdata[i];
+		const MainCfParameter *parameter = maincf_find(override->parameter);
+		if (parameter == NULL || !hides(context, parameter, override->value))
+			continue;
+		gboolean is_list = parameter->kind == MAINCF_LIST;
+		const char *comma = is_list && *override->value != '\0' ? "," : "";
+		g_autofree char *where = g_strdup_printf(
+			"%s/master.cf: %s", context->snapshot->config_directory, override->service);
+		g_autofree char *cure =
+			is_list ? g_strdup_printf("write -o %s=" MAINCF_POLICY_TOKEN "%s%s",
+						  parameter->name, comma, override->value)
+				: g_strdup("remove it");
+		findings_add_live(context->findings, FINDING_HIDDEN_SERVICE, where,
+				  "-o %s=%s takes this service out of what the document says; %s",
+				  parameter->name, override->value, cure);
+	}
+}
+
+static void (*const obstacles[])(const Context *context) = {
+	find_no_certificate,
+	find_no_anchors,
+	find_unreadable_files,
+	find_hidden_services,
+};
+
+void
+obstacle_find(const Settings *settings, const Snapshot *snapshot, Findings *findings)
+{
+	const Context context = { settings, snapshot, findings };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(obstacles); i++)
+		obstacles[i](&context);
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plan: what apply would change on this Postfix, and what forbids it. Changes nothing.
+ *
+ * Two of the values name the generation's number, which is new with each apply. So the wanted
+ * values are rendered twice: with the number in force, to see whether anything differs at all, and
+ * with the new number, to be written. */
+#include "plan.h"
+
+#include "compile.h"
+#include "diff.h"
+#include "maincf.h"
+#include "obstacle.h"
+#include "policymap.h"
+
+#include <string.h>
+
+void
+plan_free(Plan *plan)
+{
+	if (plan == NULL)
+		return;
+	g_free(plan->directory);
+	manifest_free(plan->origin);
+	manifest_free(plan->current);
+	settings_free(plan->old_settings);
+	if (plan->table != NULL)
+		g_string_free(plan->table, TRUE);
+	g_clear_pointer(&plan->rules, g_bytes_unref);
+	manifest_free(plan->manifest);
+	g_clear_pointer(&plan->sets, g_ptr_array_unref);
+	g_clear_pointer(&plan->removes, g_ptr_array_unref);
+	g_free(plan->service);
+	g_clear_pointer(&plan->changes, g_array_unref);
+	g_free(plan);
+}
+
+gboolean
+plan_has_changes(const Plan *plan)
+{
+	return plan->changes->len > 0;
+}
+
+/* What is in force. */
+
+/* Whether a list begins with our token. */
+static gboolean
+begins_with_token(const char *list)
+{
+	return list != NULL && g_str_has_prefix(list, MAINCF_POLICY_TOKEN) &&
+	       strchr(" ,\t", list[strlen(MAINCF_POLICY_TOKEN)]) != NULL;
+}
+
+/* The part of the live value that is ours to judge: of a list the first element. */
+static const char *
+live_value(const Snapshot *snapshot, const MainCfParameter *parameter)
+{
+	const char *value = snapshot_value(snapshot, parameter->name);
+
+	if (parameter->kind == MAINCF_LIST)
+		return begins_with_token(value) ? MAINCF_POLICY_TOKEN : NULL;
+	return value;
+}
+
+/* Whether main.cf holds just what the generation wrote. */
+static gboolean
+is_as_written(const Snapshot *snapshot, const Manifest *manifest)
+{
+	for (size_t i = 0; i < maincf_n_parameters(); i++) {
+		const MainCfParameter *parameter = maincf_parameter(i);
+		const char *written = g_hash_table_lookup(manifest->parameters, parameter->name);
+		if (written != NULL && g_strcmp0(written, live_value(snapshot, parameter)) != 0)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* main.cf names its generation in the path of the table and in the policy context. */
+static guint64
+named_generation(const Plan *plan)
+{
+	const Snapshot *snapshot = plan->snapshot;
+	const char *policy = snapshot_value(snapshot, MAINCF_POLICY_PARAMETER);
+	guint64 number = maincf_named_generation(policy, plan->directory);
+
+	if (number == 0)
+		number = maincf_named_generation(snapshot_value(snapshot, "smtp_tls_policy_maps"),
+						 plan->directory);
+	return number;
+}
+
+/* Without rows and rules main.cf names none: then it is the newest whose values are there, else the
+ * newest, from which main.cf was edited away. */
+static gboolean
+find_current(Plan *plan, Findings *findings, GError **error)
+{
+	g_autoptr(GArray) numbers = generation_list(plan->directory, error);
+	guint64 named = named_generation(plan);
+
+	if (numbers == NULL)
+		return FALSE;
+	for (size_t i = numbers->len; i-- > 0;) {
+		guint64 number = g_array_index(numbers, guint64, i);
+		g_autoptr(GError) damage = NULL;
+		Manifest *manifest = NULL;
+		if (named != 0 && number != named && number != 0)
+			continue;
+		manifest = generation_load(plan->directory, number, &damage);
+		if (manifest == NULL)
+			findings_add_live(findings, FINDING_DRIFT, plan->directory, "%s",
+					  damage->message);
+		else if (number == 0)
+			plan->origin = manifest;
+		else if (plan->current == NULL)
+			plan->current = manifest;
+		else if (!is_as_written(plan->snapshot, plan->current) &&
+			 is_as_written(plan->snapshot, manifest)) {
+			manifest_free(plan->current);
+			plan->current = manifest;
+		} else
+			manifest_free(manifest);
+	}
+	if (named != 0 && plan->current == NULL)
+		findings_add_live(findings, FINDING_DRIFT, plan->directory,
+				  "main.cf names generation %" G_GUINT64_FORMAT
+				  ", which is not there; apply --adopt builds a new one",
+				  named);
+	return TRUE;
+}
+
+/* The document of the generation in force; one that can't be read counts as none. */
+static void
+load_old_settings(Plan *plan)
+{
+	g_autoptr(Findings) ignored = findings_new();
+	g_autofree char *path = NULL;
+	g_autofree char *document = NULL;
+	gsize size;
+
+	if (plan->current == NULL)
+		return;
+	path = generation_dup_path(plan->directory, plan->current->number, GENERATION_DOCUMENT);
+	if (!g_file_get_contents(path, &document, &size, NULL))
+		return;
+	plan->old_settings = settings_load(document, size, ignored);
+	if (findings_count(ignored, SEVERITY_ERROR) > 0)
+		g_clear_pointer(&plan->old_settings, settings_free);
+}
+
+/* What would be. */
+
+static const char *
+choose_table_type(const Plan *plan, Findings *findings)
+{
+	static const TableType preferred[] = { TABLE_TYPE_CDB, TABLE_TYPE_LMDB, TABLE_TYPE_HASH };
+	TableType wanted = plan->settings->postfix.table_type.code;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(preferred); i++) {
+		TableType type = wanted == TABLE_TYPE_AUTO ? preferred[i] : wanted;
+		const char *word = names_word(&names_table_type, type);
+		if (snapshot_has_table_type(plan->snapshot, word))
+			return word;
+	}
+	const char *word = wanted == TABLE_TYPE_AUTO ? "cdb, lmdb nor hash"
+						     : names_word(&names_table_type, wanted);
+	findings_add_live(
+		findings, FINDING_NO_TABLE_TYPE, "postfix.table_type",
+		"this Postfix has no tables of type %s (postconf -m); install the package "
+		"for it, or name another type",
+		word);
+	return "hash";
+}
+
+static char *
+dup_table_name(const Plan *plan, guint64 number)
+{
+	g_autofree char *path = generation_dup_path(plan->directory, number, GENERATION_TABLE);
+
+	return g_strconcat(plan->table_type, ":", path, NULL);
+}
+
+static char *
+dup_rendered(const Plan *plan, const MainCfParameter *parameter, guint64 number)
+{
+	g_autofree char *table = dup_table_name(plan, number);
+	const MainCfInput input = {
+		.settings = plan->settings,
+		.version = plan->snapshot->version,
+		.generation = number,
+		.table = table,
+	};
+
+	return parameter->render(&input);
+}
+
+/* An unset parameter and an emptied one are the same, where empty is wanted. */
+static gboolean
+differs(const char *live, const char *wanted)
+{
+	if (wanted != NULL && *wanted == '\0')
+		return live != NULL && *live != '\0';
+	return g_strcmp0(live, wanted) != 0;
+}
+
+/* What a parameter gets that the document does not name: if we wrote it, what was there before
+ * tlsmap came; else it stays as it is. The caller frees it. */
+static char *
+dup_unnamed_value(const Plan *plan, const MainCfParameter *parameter, const char *live)
+{
+	if (parameter->kind != MAINCF_VALUE)
+		return NULL;
+	if (plan->current == NULL ||
+	    !g_hash_table_contains(plan->current->parameters, parameter->name))
+		return g_strdup(live);
+	return plan->origin != NULL
+		       ? g_strdup(g_hash_table_lookup(plan->origin->parameters, parameter->name))
+		       : NULL;
+}
+
+/* A value that somebody else chose is not overwritten without being asked to. */
+static void
+refuse_foreign(const Plan *plan, const MainCfParameter *parameter, const char *live,
+	       const char *wanted, Findings *findings)
+{
+	const char *fallback = g_hash_table_lookup(plan->snapshot->defaults, parameter->name);
+	const char *written = plan->current != NULL ? g_hash_table_lookup(plan->current->parameters,
+									  parameter->name)
+						    : NULL;
+	g_autofree char *where = g_strdup_printf("%s/main.cf: %s", plan->snapshot->config_directory,
+						 parameter->name);
+
+	if (parameter->kind == MAINCF_LIST || live == NULL || g_strcmp0(live, written) == 0)
+		return;
+	if (written == NULL && (g_strcmp0(live, fallback) == 0 || maincf_is_stock(parameter, live)))
+		return;
+	if (written != NULL || parameter->kind == MAINCF_OWN)
+		findings_add_live(
+			findings, FINDING_DRIFT, where,
+			"found \"%s\", but tlsmap wrote \"%s\": somebody edited it; say it "
+			"in the document, or overwrite it with \"%s\" by apply --adopt",
+			live, written != NULL ? written : "", wanted != NULL ? wanted : "");
+	else
+		findings_add_live(
+			findings, FINDING_FOREIGN_VALUE, where,
+			"found \"%s\", the document wants \"%s\": tlsmap did not write it; "
+			"say it in the document, or overwrite it by apply --adopt",
+			live, wanted != NULL ? wanted : "");
+}
+
+/* The whole value to be written; NULL: to be removed. The caller frees it. */
+static char *
+dup_written(const Plan *plan, const MainCfParameter *parameter, const char *wanted)
+{
+	const char *live = snapshot_value(plan->snapshot, parameter->name);
+
+	if (parameter->kind != MAINCF_LIST)
+		return g_strdup(wanted);
+	g_autofree char *rest = maincf_dup_without_token(
+		live != NULL ? live
+			     : g_hash_table_lookup(plan->snapshot->defaults, parameter->name));
+	if (wanted != NULL)
+		return maincf_dup_with_first(wanted, rest);
+	return *rest != '\0' ? g_steal_pointer(&rest) : NULL;
+}
+
+/* Work out one parameter: what people see, and what would be written. */
+static void
+plan_parameter(Plan *plan, const MainCfParameter *parameter, gboolean adopt, Findings *findings)
+{
+	const char *live = live_value(plan->snapshot, parameter);
+	guint64 in_force = plan->current != NULL ? plan->current->number : plan->number;
+	g_autofree char *wanted = dup_rendered(plan, parameter, in_force);
+	g_autofree char *to_write = dup_rendered(plan, parameter, plan->number);
+
+	if (to_write != NULL) {
+		manifest_set(plan->manifest, parameter->name, to_write);
+	} else {
+		wanted = dup_unnamed_value(plan, parameter, live);
+		to_write = g_strdup(wanted);
+	}
+	if (differs(live, wanted)) {
+		change_add(plan->changes, CHANGE_PARAMETER, parameter->name, live, wanted,
+			   parameter->compare(live, wanted));
+		if (!adopt)
+			refuse_foreign(plan, parameter, live, wanted, findings);
+	}
+	if (!differs(live, to_write))
+		return;
+	g_autofree char *written = dup_written(plan, parameter, to_write);
+	if (written != NULL)
+		g_ptr_array_add(plan->sets, g_strconcat(parameter->name, "=", written, NULL));
+	else
+		g_ptr_array_add(plan->removes, g_strdup(parameter->name));
+}
+
+/* The service stays one generation longer than the last rule: until the reload, and in sessions
+ * that go on, smtpd(8) still asks it. */
+static void
+plan_service(Plan *plan, gboolean adopt, Findings *findings)
+{
+	const char *live = plan->snapshot->service;
+	const char *written = plan->current != NULL ? plan->current->service : NULL;
+	gboolean is_asked = snapshot_value(plan->snapshot, MAINCF_POLICY_PARAMETER) != NULL;
+
+	if (settings_n_rules(plan->settings) > 0)
+		plan->service = maincf_dup_service(plan->settings, plan->directory);
+	else if (is_asked)
+		plan->service = g_strdup(live);
+	plan->service_changes = g_strcmp0(live, plan->service) != 0;
+	plan->manifest->service = g_strdup(plan->service);
+	if (!plan->service_changes)
+		return;
+	if (live != NULL && g_strcmp0(live, written) != 0 && !adopt) {
+		g_autofree char *where = g_strdup_printf("%s/master.cf: " MAINCF_SERVICE "/unix",
+							 plan->snapshot->config_directory);
+		findings_add_live(
+			findings, FINDING_FOREIGN_SERVICE, where,
+			"found \"%s\", which tlsmap did not write; remove it, or overwrite "
+			"it by apply --adopt",
+			live);
+	}
+	/* Its removal alone is no reason to touch anything. */
+	if (plan->service != NULL)
+		change_add(plan->changes, CHANGE_SERVICE, MAINCF_SERVICE "/unix", live,
+			   plan->service, live == NULL ? CHANGE_STRICTER : CHANGE_EQUAL);
+}
+
+/* Whether the file of the generation in force holds bytes. */
+static gboolean
+is_in_file(const Plan *plan, const char *file, const void *data, size_t size)
+{
+	g_autofree char *path = generation_dup_path(plan->directory, plan->current->number, file);
+	g_autofree char *content = NULL;
+	gsize length;
+
+	return g_file_get_contents(path, &content, &length, NULL) && length == size &&
+	       memcmp(content, data, size) == 0;
+}
+
+/* A difference that no row or rule shows: another Postfix setting is compiled in, or a file of the
+ * generation in force is not what it was. */
+static void
+plan_files(Plan *plan)
+{
+	if (plan->current == NULL || plan->changes->len > 0)
+		return;
+	if (plan->table->len > 0 &&
+	    !is_in_file(plan, GENERATION_TABLE, plan->table->str, plan->table->len))
+		change_add(plan->changes, CHANGE_ROW, "(table)", "not as the document says",
+			   "built anew", CHANGE_EQUAL);
+	if (plan->rules == NULL)
+		return;
+	g_autoptr(GBytes) same =
+		compile_rules(plan->settings, &plan->snapshot->rewriting, plan->current->number);
+	if (!is_in_file(plan, GENERATION_RULES, g_bytes_get_data(same, NULL),
+			g_bytes_get_size(same)))
+		change_add(plan->changes, CHANGE_RULE, "(all)",
+			   "compiled for other settings of this Postfix", "compiled anew",
+			   CHANGE_EQUAL);
+}
+
+static void
+plan_contents(Plan *plan)
+{
+	plan->table = policymap_render(plan->settings);
+	if (settings_n_rules(plan->settings) > 0)
+		plan->rules =
+			compile_rules(plan->settings, &plan->snapshot->rewriting, plan->number);
+	diff_rows(plan->old_settings, plan->settings, plan->changes);
+	diff_rules(plan->old_settings, plan->settings, plan->changes);
+}
+
+static gboolean
+fill(Plan *plan, gboolean adopt, Findings *findings, GError **error)
+{
+	if (!find_current(plan, findings, error) ||
+	    !generation_next(plan->directory, &plan->number, error))
+		return FALSE;
+	load_old_settings(plan);
+	plan->table_type = choose_table_type(plan, findings);
+	plan->manifest = manifest_new(plan->number);
+	for (size_t i = 0; i < maincf_n_parameters(); i++)
+		plan_parameter(plan, maincf_parameter(i), adopt, findings);
+	plan_service(plan, adopt, findings);
+	plan_contents(plan);
+	plan_files(plan);
+	obstacle_find(plan->settings, plan->snapshot, findings);
+	return TRUE;
+}
+
+Plan *
+plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, gboolean adopt,
+	  Findings *findings, GError **error)
+{
+	g_autoptr(Plan) plan = g_new0(Plan, 1);
+
+	plan->settings = settings;
+	plan->document = document;
+	plan->snapshot = snapshot;
+	plan->directory = generation_dup_directory(snapshot->config_directory);
+	plan->sets = g_ptr_array_new_with_free_func(g_free);
+	plan->removes = g_ptr_array_new_with_free_func(g_free);
+	plan->changes = change_list_new();
+	if (!fill(plan, adopt, findings, error))
+		return NULL;
+	return g_steal_pointer(&plan);
+}

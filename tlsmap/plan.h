@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plan: what apply would change on this Postfix, and what forbids it. Changes nothing. */
+#pragma once
+
+#include "change.h"
+#include "finding.h"
+#include "generation.h"
+#include "settings.h"
+#include "snapshot.h"
+
+#include <glib.h>
+
+typedef struct {
+	/* Borrowed. */
+	const Settings *settings;
+	GBytes *document;
+	const Snapshot *snapshot;
+	/* What is in force. */
+	char *directory;        /* CONFIG_DIR/tlsgate/gen */
+	Manifest *origin;       /* generation 0; NULL before the first apply */
+	Manifest *current;      /* the generation in force; NULL: none */
+	Settings *old_settings; /* its document; NULL: none */
+	/* What would be. */
+	guint64 number; /* of the new generation */
+	const char *table_type;
+	GString *table;     /* source text; empty: no rows */
+	GBytes *rules;      /* rules.db of the new generation; NULL: no rules */
+	Manifest *manifest; /* what the new generation writes */
+	GPtrArray *sets;    /* "name=value" for postconf -e */
+	GPtrArray *removes; /* names for postconf -X */
+	char *service;      /* the master.cf entry to be; NULL: none */
+	gboolean service_changes;
+	GArray *changes; /* of Change, for people; empty: nothing to do */
+} Plan;
+
+/* Work it out. What the live Postfix forbids goes to findings as errors; adopt takes over foreign
+ * values instead of refusing them. NULL with error when something can't be read. */
+Plan *plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot,
+		gboolean adopt, Findings *findings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void plan_free(Plan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
+
+/* Whether apply has anything to do. */
+gboolean plan_has_changes(const Plan *plan);

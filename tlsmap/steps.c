@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* steps: how a plan comes into force: one table of steps, each with what undoes it.
+ *
+ * The order is the promise. Whatever a newly started daemon can see must already be true: the
+ * generation is on the disk before anything names it, the service answers for it before main.cf
+ * asks it, and the rename of main.cf is the one commit. All that can refuse stands before the first
+ * step that changes what Postfix sees. */
+#include "steps.h"
+
+#include "child.h"
+#include "file.h"
+#include "maincf.h"
+#include "socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* How long the service may take to answer after the reload. */
+#define ANSWER_SECONDS 15
+/* Until then a process of before the reload may still answer (seen with Postfix 3.7). */
+#define SETTLE_MICROSECONDS (2 * G_USEC_PER_SEC)
+
+#define LOCK_FILE "lock"
+#define RELOAD_OWED_FILE "reload-owed"
+
+void
+apply_clear(Apply *apply)
+{
+	stage_clear(&apply->stage);
+	g_clear_pointer(&apply->plan, plan_free);
+	g_clear_pointer(&apply->snapshot, snapshot_free);
+	if (apply->lock > 0)
+		close(apply->lock);
+	apply->lock = 0;
+}
+
+/* What an error in writing means for the exit status. */
+static ExitCode
+write_failure(const GError *error)
+{
+	if (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ACCES) ||
+	    g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_PERM))
+		return EXIT_NO_PERM;
+	return EXIT_NO_WRITE;
+}
+
+static ExitCode
+written(gboolean done, GError **error)
+{
+	return done                              ? EXIT_DONE
+	       : error != NULL && *error != NULL ? write_failure(*error)
+						 : EXIT_BUG;
+}
+
+static char *
+dup_path(const Apply *apply, const char *file)
+{
+	return g_build_filename(apply->snapshot->config_directory, "tlsgate", file, NULL);
+}
+
+static char *
+dup_config_path(const Apply *apply, const char *file)
+{
+	return g_build_filename(apply->snapshot->config_directory, file, NULL);
+}
+
+/* look: what is there. Changes nothing; the lock needs to know where. */
+static ExitCode
+look(Apply *apply, GError **error)
+{
+	apply->snapshot = snapshot_take(apply->config_directory, error);
+	return apply->snapshot != NULL ? EXIT_DONE : EXIT_NO_POSTFIX;
+}
+
+static ExitCode
+take_lock(Apply *apply, GError **error)
+{
+	g_autofree char *directory = dup_path(apply, "");
+	g_autofree char *path = dup_path(apply, LOCK_FILE);
+
+	if (!file_make_directory(directory, error))
+		return write_failure(*error);
+	apply->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (apply->lock < 0) {
+		int saved = errno;
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved),
+			    "can't open %s: %s", path, g_strerror(saved));
+		return write_failure(*error);
+	}
+	if (flock(apply->lock, LOCK_EX | LOCK_NB) == 0)
+		return EXIT_DONE;
+	g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_AGAIN,
+		    "another run of tlsmap holds %s; try again when it is done", path);
+	return EXIT_LOCKED;
+}
+
+/* plan: under the lock everything is looked at again. */
+static ExitCode
+make_plan(Apply *apply, GError **error)
+{
+	g_autofree char *owed = dup_path(apply, RELOAD_OWED_FILE);
+
+	g_clear_pointer(&apply->snapshot, snapshot_free);
+	ExitCode code = look(apply, error);
+	if (code != EXIT_DONE)
+		return code;
+	apply->plan = plan_make(apply->settings, apply->document, apply->snapshot, apply->adopt,
+				apply->findings, error);
+	if (apply->plan == NULL)
+		return EXIT_NO_POSTFIX;
+	if (findings_count(apply->findings, SEVERITY_ERROR) > 0)
+		return EXIT_REFUSED;
+	apply->is_reload_owed = g_file_test(owed, G_FILE_TEST_EXISTS);
+	apply->is_nothing_to_do = !plan_has_changes(apply->plan);
+	if (apply->snapshot->is_running && apply->no_reload && apply->plan->service_changes &&
+	    apply->plan->service != NULL) {
+		/* New smtpd(8) processes read main.cf at once, and would answer 451. */
+		findings_add_live(apply->findings, FINDING_HIDDEN_SERVICE, "--no-reload",
+				  "the service " MAINCF_SERVICE
+				  "/unix is new or different, and only "
+				  "a reload starts it; apply without --no-reload");
+		return EXIT_REFUSED;
+	}
+	return EXIT_DONE;
+}
+
+static gboolean
+has_changes(const Apply *apply)
+{
+	return !apply->is_nothing_to_do;
+}
+
+/* generation: gen/0 first, then gen/N. */
+
+static gboolean
+build_origin(const Apply *apply, GError **error)
+{
+	g_autoptr(Manifest) origin = manifest_new(0);
+	const Snapshot *snapshot = apply->snapshot;
+
+	for (size_t i = 0; i < maincf_n_parameters(); i++) {
+		const char *name = maincf_parameter(i)->name;
+		manifest_set(origin, name, snapshot_value(snapshot, name));
+	}
+	origin->service = g_strdup(snapshot->service);
+	const GenerationParts parts = { .manifest = origin };
+	return generation_build(apply->plan->directory, 0, &parts, error);
+}
+
+static ExitCode
+build_generation(Apply *apply, GError **error)
+{
+	const Plan *plan = apply->plan;
+	const GenerationParts parts = {
+		.config_directory = apply->snapshot->config_directory,
+		.document = apply->document,
+		.table = plan->table->str,
+		.table_type = plan->table_type,
+		.rules = plan->rules,
+		.manifest = plan->manifest,
+	};
+
+	if (!file_make_directory(plan->directory, error) ||
+	    (plan->origin == NULL && !build_origin(apply, error)))
+		return written(FALSE, error);
+	return written(generation_build(plan->directory, plan->number, &parts, error), error);
+}
+
+static ExitCode
+make_stage(Apply *apply, GError **error)
+{
+	if (!stage_make(apply->plan, &apply->stage, apply->findings, error))
+		return EXIT_NO_WRITE;
+	return findings_count(apply->findings, SEVERITY_ERROR) > 0 ? EXIT_REFUSED : EXIT_DONE;
+}
+
+/* policyd: what spawn(8) can't start, it throttles for a minute, also after a cure. So it is tried
+ * first, by the path and as the user of the service. */
+
+static gboolean
+has_rules(const Apply *apply)
+{
+	return has_changes(apply) && apply->plan->rules != NULL;
+}
+
+static ExitCode
+check_policyd(Apply *apply, GError **error)
+{
+	const Settings *settings = apply->settings;
+	const char *path = settings->postfix.policyd_path.text;
+	g_autofree char *rules =
+		generation_dup_path(apply->plan->directory, apply->plan->number, GENERATION_RULES);
+	const char *const argv[] = { path, "--check", rules, NULL };
+	g_auto(ChildResult) result = { 0 };
+	g_autoptr(GError) failure = NULL;
+	g_autofree char *cause = NULL;
+
+	if (!child_run_as(settings->postfix.policyd_user.text, argv, &result, &failure))
+		cause = g_strdup(failure->message);
+	else if (result.status != 0)
+		cause = g_strdup_printf("it ended with status %d: %s", result.status,
+					result.errors);
+	else
+		return EXIT_DONE;
+	findings_add_live(apply->findings, FINDING_POLICYD_CANNOT_RUN, "postfix.policyd_path",
+			  "%s can't serve these rules as user %s: %s; nothing was changed", path,
+			  settings->postfix.policyd_user.text, g_strchomp(cause));
+	return EXIT_REFUSED;
+}
+
+/* Replace one of Postfix's files, unless somebody else has since. */
+static ExitCode
+replace(Apply *apply, const char *file, GBytes *content, GBytes *expected, GError **error)
+{
+	g_autofree char *path = dup_config_path(apply, file);
+	gboolean is_changed;
+
+	if (!file_replace(path, content, expected, &is_changed, error))
+		return write_failure(*error);
+	if (!is_changed)
+		return EXIT_DONE;
+	findings_add_live(
+		apply->findings, FINDING_MAIN_CF_CHANGED, path,
+		"somebody else changed the file meanwhile; look at the plan and apply again");
+	return EXIT_REFUSED;
+}
+
+static gboolean
+run_reload(const Apply *apply, GError **error)
+{
+	const char *const argv[] = { "postfix", "-c", apply->snapshot->config_directory, "reload",
+				     NULL };
+	g_auto(ChildResult) result = { 0 };
+
+	if (!child_run(argv, NULL, &result, error))
+		return FALSE;
+	if (result.status == 0)
+		return TRUE;
+	g_autofree char *line = child_dup_first_line(result.errors);
+	g_set_error(error, SNAPSHOT_ERROR, 0, "postfix reload failed (status %d): %s",
+		    result.status, line);
+	return FALSE;
+}
+
+/* service: the master.cf entry, before anything asks it. */
+
+static gboolean
+service_is_new(const Apply *apply)
+{
+	return has_rules(apply) && apply->plan->service_changes;
+}
+
+static ExitCode
+install_service(Apply *apply, GError **error)
+{
+	ExitCode code = replace(apply, "master.cf", apply->stage.master_cf,
+				apply->snapshot->master_cf, error);
+
+	apply->is_service_installed = code == EXIT_DONE;
+	if (code != EXIT_DONE || !apply->snapshot->is_running)
+		return code;
+	return run_reload(apply, error) ? EXIT_DONE : EXIT_NO_POSTFIX;
+}
+
+static ExitCode
+restore_service(Apply *apply, GError **error)
+{
+	if (!apply->is_service_installed)
+		return EXIT_DONE;
+	ExitCode code = replace(apply, "master.cf", apply->snapshot->master_cf,
+				apply->stage.master_cf, error);
+
+	if (code != EXIT_DONE || !apply->snapshot->is_running)
+		return code;
+	return run_reload(apply, error) ? EXIT_DONE : EXIT_NO_POSTFIX;
+}
+
+/* answer: the very socket that smtpd(8) asks must serve the new generation. */
+
+static gboolean
+must_answer(const Apply *apply)
+{
+	return has_rules(apply) && apply->snapshot->is_running;
+}
+
+static ExitCode
+await_answer(Apply *apply, GError **error)
+{
+	g_autofree char *path =
+		g_build_filename(apply->snapshot->queue_directory, MAINCF_POLICY_SOCKET, NULL);
+	guint64 number = apply->plan->number;
+	g_autoptr(GError) failure = NULL;
+	gint64 reloaded = g_get_monotonic_time();
+	gboolean answers = socket_await(path, number, ANSWER_SECONDS, &failure);
+
+	if (answers && apply->plan->service_changes) {
+		gint64 left = reloaded + SETTLE_MICROSECONDS - g_get_monotonic_time();
+		if (left > 0)
+			g_usleep(left);
+		answers = socket_await(path, number, ANSWER_SECONDS, &failure);
+	}
+	if (answers)
+		return EXIT_DONE;
+	findings_add_live(apply->findings, FINDING_POLICYD_CANNOT_RUN, MAINCF_SERVICE "/unix",
+			  "policyd does not answer for the new rules: %s; nothing is in force, see "
+			  "Postfix's log",
+			  failure->message);
+	return EXIT_REFUSED;
+}
+
+/* commit */
+
+/* A run that dies between the commit and the reload leaves word of it. */
+static ExitCode
+note_reload(Apply *apply, GError **error)
+{
+	g_autofree char *path = dup_path(apply, RELOAD_OWED_FILE);
+
+	apply->is_reload_owed = TRUE;
+	return written(file_write(path, "", 0, 0644, error), error);
+}
+
+static ExitCode
+forget_reload(Apply *apply, GError **error)
+{
+	g_autofree char *path = dup_path(apply, RELOAD_OWED_FILE);
+
+	return unlink(path) == 0 || errno == ENOENT ? EXIT_DONE : EXIT_NO_WRITE;
+}
+
+static ExitCode
+commit(Apply *apply, GError **error)
+{
+	return replace(apply, "main.cf", apply->stage.main_cf, apply->snapshot->main_cf, error);
+}
+
+/* The service goes when nothing asks it any more. */
+static gboolean
+service_goes(const Apply *apply)
+{
+	return has_changes(apply) && apply->plan->service_changes && apply->plan->rules == NULL;
+}
+
+static ExitCode
+remove_service(Apply *apply, GError **error)
+{
+	return replace(apply, "master.cf", apply->stage.master_cf, apply->snapshot->master_cf,
+		       error);
+}
+
+static gboolean
+must_reload(const Apply *apply)
+{
+	return apply->is_reload_owed && !apply->no_reload;
+}
+
+static ExitCode
+reload(Apply *apply, GError **error)
+{
+	/* Postfix that is not running reads the files when it starts. */
+	if (apply->snapshot->is_running && !run_reload(apply, error))
+		return EXIT_NO_POSTFIX;
+	apply->is_reload_owed = FALSE;
+	return forget_reload(apply, error);
+}
+
+typedef struct {
+	const char *name;
+	gboolean (*is_due)(const Apply *apply); /* NULL: always */
+	ExitCode (*run)(Apply *apply, GError **error);
+	ExitCode (*undo)(Apply *apply, GError **error); /* NULL: leaves nothing to undo */
+	gboolean commits; /* from here on there is no way back but another generation */
+} Step;
+
+static const Step steps[] = {
+	{ "look", NULL, look, NULL, FALSE },
+	{ "lock", NULL, take_lock, NULL, FALSE },
+	{ "plan", NULL, make_plan, NULL, FALSE },
+	{ "generation", has_changes, build_generation, NULL, FALSE },
+	{ "stage", has_changes, make_stage, NULL, FALSE },
+	{ "policyd", has_rules, check_policyd, NULL, FALSE },
+	{ "service", service_is_new, install_service, restore_service, FALSE },
+	{ "answer", must_answer, await_answer, NULL, FALSE },
+	{ "note", has_changes, note_reload, forget_reload, FALSE },
+	{ "commit", has_changes, commit, NULL, TRUE },
+	{ "old service", service_goes, remove_service, NULL, FALSE },
+	{ "reload", must_reload, reload, NULL, FALSE },
+};
+
+/* Undo the first n steps, those that were due, in reverse. */
+static void
+undo(Apply *apply, size_t n)
+{
+	while (n-- > 0) {
+		g_autoptr(GError) failure = NULL;
+		if (steps[n].undo == NULL || !steps[n].is_due(apply))
+			continue;
+		if (steps[n].undo(apply, &failure) != EXIT_DONE)
+			findings_add_live(apply->findings, FINDING_NOT_UNDONE, steps[n].name,
+					  "this step could not be undone: %s",
+					  failure != NULL ? failure->message
+							  : "see the other errors");
+	}
+}
+
+ExitCode
+steps_run(Apply *apply, GError **error)
+{
+	gboolean is_committed = FALSE;
+
+	for (size_t n = 0; n < G_N_ELEMENTS(steps); n++) {
+		if (steps[n].is_due != NULL && !steps[n].is_due(apply))
+			continue;
+		ExitCode code = steps[n].run(apply, error);
+		if (code != EXIT_DONE) {
+			if (!is_committed)
+				undo(apply, n + 1);
+			return code;
+		}
+		is_committed |= steps[n].commits;
+	}
+	return EXIT_DONE;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* steps: how a plan comes into force: one table of steps, each with what undoes it. */
+#pragma once
+
+#include "exitcode.h"
+#include "finding.h"
+#include "plan.h"
+#include "stage.h"
+
+#include <glib.h>
+
+/* One apply on its way. */
+typedef struct {
+	/* Given. */
+	const char *config_directory; /* NULL: Postfix's own */
+	const Settings *settings;
+	GBytes *document;
+	gboolean adopt;
+	gboolean no_reload;
+	Findings *findings;
+	/* Filled on the way. */
+	Snapshot *snapshot;
+	Plan *plan;
+	Stage stage;
+	int lock;
+	gboolean is_nothing_to_do;
+	gboolean is_service_installed;
+	gboolean is_reload_owed; /* by an earlier run, or by this one */
+} Apply;
+
+void apply_clear(Apply *apply);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Apply, apply_clear)
+
+/* Take all steps; when one fails, the ones before it are undone in reverse, unless main.cf was
+ * committed. EXIT_DONE, or why not: then error is set, or findings say it. */
+ExitCode steps_run(Apply *apply, GError **error);
