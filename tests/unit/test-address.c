@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test-address: the domain of an envelope address, a row for each rule of Postfix's rewriting.
+ *
+ * Rows marked "seen" were put to a real Postfix 3.7.11: the address is what its policy server was
+ * sent, the first domain what the mail then left with. */
+#include "address.h"
+
+#include <glib.h>
+#include <string.h>
+
+typedef enum { STOCK, APPENDING, NOTHING, NO_ORIGIN, N_SETTINGS } Setting;
+
+static const AddressRewriting settings[] = {
+	/* Postfix 3.7 as installed: compatibility_level 3.6. */
+	[STOCK] = { "Origin.Test", "my.test", TRUE, FALSE, TRUE, TRUE },
+	/* append_dot_mydomain = yes, a short myorigin. */
+	[APPENDING] = { "origin", "My.Test.", TRUE, TRUE, TRUE, TRUE },
+	/* No hack is on. */
+	[NOTHING] = { "origin.test", "my.test", FALSE, FALSE, FALSE, FALSE },
+	[NO_ORIGIN] = { NULL, NULL, TRUE, TRUE, TRUE, TRUE },
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(settings) == N_SETTINGS);
+
+typedef struct {
+	const char *name;
+	Setting setting;
+	const char *address;
+	const char *domains; /* separated by blanks; NULL where the address is refused */
+} Row;
+
+static const Row rows[] = {
+	/* user@domain: one reading. */
+	{ "plain-address-has-one-reading", STOCK, "user@bank.test", "bank.test" },
+	{ "plain-address-is-never-completed", APPENDING, "user@bank.test", "bank.test" },
+	{ "plain-address-needs-no-settings", NO_ORIGIN, "user@bank.test", "bank.test" },
+	{ "domain-becomes-lower-case", STOCK, "user@BANK.Test", "bank.test" },
+	{ "last-at-counts", STOCK, "a@b@bank.test", "bank.test" },
+	{ "operators-before-at-are-local", STOCK, "a!b%c@bank.test", "bank.test" },
+	{ "empty-local-part-has-a-domain", STOCK, "@bank.test", "bank.test" },
+	{ "address-literal-stays", APPENDING, "user@[192.0.2.1]", "[192.0.2.1]" },
+
+	/* The trailing dot. Seen. */
+	{ "trailing-dot-goes", STOCK, "user@bank.test.", "bank.test" },
+	{ "two-trailing-dots-stay", STOCK, "user@bank.test..", "bank.test.." },
+	{ "lone-dot-stays", STOCK, "user@.", "." },
+	{ "trailing-dot-is-a-dot", APPENDING, "user@host.", "host" },
+
+	/* Short domains. Seen. */
+	{ "short-domain-stays", STOCK, "user@host", "host" },
+	{ "short-domain-is-completed", APPENDING, "user@host", "host.my.test" },
+	{ "short-domain-without-mydomain-stays", NO_ORIGIN, "user@host", "host" },
+
+	/* Blanks, quotes and backslashes in the domain fall away after the policy request. Seen. */
+	{ "blank-in-domain-falls-away", STOCK, "user@bank .test", "bank.test" },
+	{ "leading-blank-falls-away", STOCK, "user@ bank.test", "bank.test" },
+	{ "trailing-blank-falls-away", STOCK, "user@bank.test ", "bank.test" },
+	{ "tab-in-domain-falls-away", STOCK, "user@bank\t.test", "bank.test" },
+	{ "quotes-in-domain-are-undone", STOCK, "user@bank.\"test\"", "bank.test" },
+	{ "quoted-domain-is-unquoted", STOCK, "user@\"bank.test\"", "bank.test" },
+	{ "backslash-in-domain-is-undone", STOCK, "user@ban\\k.test", "bank.test" },
+	{ "backslash-before-quote-keeps-it", STOCK, "user@ba\\\"nk.test", "ba\"nk.test" },
+	{ "backslash-at-the-end-falls-away", STOCK, "user@bank.test\\", "bank.test" },
+	{ "quoted-dot-does-not-count", APPENDING, "user@\"bank.test\"",
+	  "bank.test.my.test bank.test" },
+	{ "quoted-trailing-dot-goes", STOCK, "user@\"bank.test.\"", "bank.test" },
+
+	/* A null domain at the end. Seen. */
+	{ "null-domain-is-stripped", STOCK, "user@bank.test@", "bank.test" },
+	{ "null-domain-behind-blank-is-stripped", STOCK, "user@bank.test @", "bank.test" },
+	{ "null-domain-alone-makes-a-bare-name", STOCK, "user@", "origin.test" },
+
+	/* Source routes. Seen. */
+	{ "source-route-is-skipped", STOCK, "@a.test:b@c.test", "c.test" },
+	{ "source-route-before-a-bare-name", STOCK, "@a.test:b", "origin.test" },
+	{ "source-route-before-nothing-is-a-domain", STOCK, "@a.test:", "a.test:" },
+
+	/* No "@". Seen. */
+	{ "bare-name-is-at-myorigin", STOCK, "user", "origin.test" },
+	{ "short-myorigin-is-completed", APPENDING, "user", "origin.my.test" },
+	{ "bare-name-without-myorigin-has-no-domain", NO_ORIGIN, "user", "" },
+	{ "bare-name-stays-bare", NOTHING, "user", "" },
+	{ "percent-hack", STOCK, "user%bank.test", "bank.test" },
+	{ "percent-hack-takes-the-last", STOCK, "user%a.test%b.test", "b.test" },
+	{ "percent-hack-completes", APPENDING, "user%host", "host.my.test" },
+	{ "bang-path", STOCK, "bank.test!user", "bank.test" },
+	{ "bang-path-takes-the-first", STOCK, "a.test!b.test!user", "a.test" },
+	{ "bang-path-strips-the-dot", STOCK, "bank.test.!user", "bank.test" },
+	{ "bang-and-percent-give-both", STOCK, "a.test!b%c.test", "a.test c.test" },
+	{ "percent-before-nothing", STOCK, "user%", "" },
+	{ "bang-behind-nothing", STOCK, "!user", "" },
+
+	/* What Postfix leaves alone the next host may still act on. */
+	{ "operator-in-quotes-is-doubtful", STOCK, "us er%bank.test", "bank.test origin.test" },
+	{ "bang-in-quotes-is-doubtful", STOCK, "bank.test!us er", "bank.test origin.test" },
+	{ "dot-at-the-end-needs-quotes", STOCK, "user%bank.test.", "bank.test origin.test" },
+	{ "two-dots-need-quotes", STOCK, "us..er%bank.test", "bank.test origin.test" },
+	{ "eight-bit-needs-no-quotes", STOCK, "us\xc3\xa9r%bank.test", "bank.test" },
+	{ "percent-without-the-hack-is-doubtful", NOTHING, "user%bank.test", "bank.test" },
+	{ "bang-without-the-hack-is-doubtful", NOTHING, "bank.test!user", "bank.test" },
+
+	/* No domain at all. */
+	{ "null-sender-has-no-domain", STOCK, "", "" },
+	{ "lone-at-has-no-domain", STOCK, "@", "" },
+	{ "only-ats-have-no-domain", STOCK, "@@", "" },
+
+	/* Other scripts: another spelling of an ASCII name is that name (UTS #46). */
+	{ "full-width-is-ascii", STOCK, "user@\xef\xbd\x82\xef\xbd\x81nk.test", "bank.test" },
+	{ "full-width-capital-is-lower-case", STOCK, "user@\xef\xbc\xa2\x41nk.test", "bank.test" },
+	{ "ideographic-full-stop-is-a-dot", STOCK, "user@bank\xe3\x80\x82test", "bank.test" },
+	{ "full-width-full-stop-is-a-dot", STOCK, "user@bank\xef\xbc\x8etest", "bank.test" },
+	{ "half-width-full-stop-is-a-dot", STOCK, "user@bank\xef\xbd\xa1test", "bank.test" },
+	{ "vertical-full-stop-is-a-dot", STOCK, "user@bank\xef\xb8\x92test", "bank.test" },
+	{ "full-stop-at-the-end-goes", STOCK, "user@bank.test\xe3\x80\x82", "bank.test" },
+	{ "full-stop-is-no-dot-for-completion", APPENDING, "user@bank\xe3\x80\x82test",
+	  "bank.test.my.test bank.test" },
+	{ "soft-hyphen-is-ignored", STOCK, "user@ba\xc2\xadnk.test", "bank.test" },
+	{ "zero-width-space-is-ignored", STOCK, "user@ba\xe2\x80\x8bnk.test", "bank.test" },
+	{ "variation-selector-is-ignored", STOCK, "user@ba\xef\xb8\x8fnk.test", "bank.test" },
+	{ "kelvin-sign-is-k", STOCK, "user@ban\xe2\x84\xaa.test", "bank.test" },
+	{ "long-s-is-s", STOCK, "user@bank.te\xc5\xbft", "bank.test" },
+	{ "other-script-is-folded", STOCK, "user@B\xc3\x84NK.test", "b\xc3\xa4nk.test" },
+	{ "compatibility-capital-is-folded", STOCK, "user@\xf0\x9d\x9a\xa8.test", "\xce\xb1.test" },
+	{ "combining-mark-is-composed", STOCK, "user@ba\xcc\x88nk.test", "b\xc3\xa4nk.test" },
+	{ "broken-utf-8-keeps-its-parents", STOCK, "user@x\xff.Bank.test", "x\xff.bank.test" },
+
+	/* What no Postfix sends. */
+	{ "domain-of-nothing-is-refused", STOCK, "user@\"\"", NULL },
+};
+
+static void
+test_row(const void *data)
+{
+	const Row *row = data;
+	AddressDomains domains;
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	if (row->domains == NULL) {
+		g_assert_false(address_domains(row->address, &settings[row->setting], &domains));
+		return;
+	}
+	g_assert_true(address_domains(row->address, &settings[row->setting], &domains));
+	g_assert_cmpuint(domains.n, <=, ADDRESS_MAX_READINGS);
+	for (size_t i = 0; i < domains.n; i++)
+		g_string_append_printf(found, "%s%s", i > 0 ? " " : "", domains.domain[i]);
+	g_assert_cmpstr(found->str, ==, row->domains);
+}
+
+/* A domain of n bytes whose last label is "test". */
+static char *
+dup_long_domain(size_t n)
+{
+	GString *domain = g_string_new(NULL);
+
+	while (domain->len < n - strlen(".test"))
+		g_string_append_c(domain, domain->len % 64 == 63 ? '.' : 'x');
+	return g_string_free(g_string_append(domain, ".test"), FALSE);
+}
+
+static void
+test_length(const void *data)
+{
+	const size_t n = GPOINTER_TO_SIZE(data);
+	g_autofree char *domain = dup_long_domain(n);
+	g_autofree char *address = g_strconcat("user@", domain, NULL);
+	AddressDomains domains;
+
+	g_assert_cmpuint(strlen(domain), ==, n);
+	g_assert_cmpint(address_domains(address, &settings[STOCK], &domains), ==,
+			n <= ADDRESS_MAX_DOMAIN);
+}
+
+static void
+test_length_with_mydomain(void)
+{
+	g_autofree char *host = g_strnfill(ADDRESS_MAX_DOMAIN - strlen(".my.test"), 'x');
+	g_autofree char *fits = g_strconcat("user@", host, NULL);
+	g_autofree char *exceeds = g_strconcat("user@x", host, NULL);
+	AddressDomains domains;
+
+	g_assert_true(address_domains(fits, &settings[APPENDING], &domains));
+	g_assert_false(address_domains(exceeds, &settings[APPENDING], &domains));
+}
+
+/* What falls away does not count. */
+static void
+test_length_with_padding(void)
+{
+	g_autofree char *blanks = g_strnfill(4000, ' ');
+	g_autoptr(GString) hyphens = g_string_new("user@ba");
+	g_autofree char *address = g_strconcat("user@bank", blanks, ".test", NULL);
+	AddressDomains domains;
+
+	for (int i = 0; i < 1000; i++)
+		g_string_append(hyphens, "\xc2\xad");
+	g_string_append(hyphens, "nk.test");
+	g_assert_true(address_domains(address, &settings[STOCK], &domains));
+	g_assert_cmpstr(domains.domain[0], ==, "bank.test");
+	g_assert_true(address_domains(hyphens->str, &settings[STOCK], &domains));
+	g_assert_cmpstr(domains.domain[0], ==, "bank.test");
+}
+
+int
+main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *path = g_strdup_printf("/address/%s", rows[i].name);
+
+		g_test_add_data_func(path, &rows[i], test_row);
+	}
+	g_test_add_data_func("/address/domain-of-255-bytes-fits", GSIZE_TO_POINTER(255),
+			     test_length);
+	g_test_add_data_func("/address/domain-of-256-bytes-is-refused", GSIZE_TO_POINTER(256),
+			     test_length);
+	g_test_add_data_func("/address/domain-of-2000-bytes-is-refused", GSIZE_TO_POINTER(2000),
+			     test_length);
+	g_test_add_func("/address/mydomain-counts-for-the-length", test_length_with_mydomain);
+	g_test_add_func("/address/padding-does-not-count-for-the-length", test_length_with_padding);
+	return g_test_run();
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What two documents say differently, and whether that is stricter or weaker. */
+#include "diff.h"
+#include "rows.h"
+
+#include <string.h>
+
+typedef struct {
+	const char *name;
+	const char *old_document; /* NULL: none */
+	const char *new_document;
+	const char *changes; /* "NAME OLD>NEW DIRECTION", one a line */
+} Row;
+
+#define ROWS(rows) "{\"send\":{\"domains\":[" rows "]}}"
+#define ENCRYPT_ROWS(rows) "{\"send\":{\"security_level\":\"encrypt\",\"domains\":[" rows "]}}"
+#define DOMAIN(name, level) "{\"destination\":\"" name "\",\"security_level\":\"" level "\"}"
+#define RULES(rules) "{\"receive\":{\"client_certificate\":\"request\",\"rules\":[" rules "]}}"
+#define FROM(name, domains) "{\"name\":\"" name "\",\"sender_domains\":[" domains "]}"
+
+static const Row rows[] = {
+	{ "same", ROWS(DOMAIN("a.example", "may")), ROWS(DOMAIN("a.example", "may")), "" },
+	{ "order-means-nothing", ROWS(DOMAIN("a.example", "may") "," DOMAIN("b.example", "dane")),
+	  ROWS(DOMAIN("b.example", "dane") "," DOMAIN("a.example", "may")), "" },
+	{ "new-row", NULL, ROWS(DOMAIN("a.example", "secure")), "a.example ->secure stricter\n" },
+	{ "new-row-like-the-global-level", ENCRYPT_ROWS(),
+	  ENCRYPT_ROWS(DOMAIN("a.example", "encrypt")), "a.example ->encrypt equal\n" },
+	{ "new-row-weaker-than-its-parent", ROWS(DOMAIN(".a.example", "secure")),
+	  ROWS(DOMAIN(".a.example", "secure") "," DOMAIN("b.a.example", "encrypt")),
+	  "b.a.example ->encrypt weaker\n" },
+	{ "row-gone", ROWS(DOMAIN("a.example", "secure")), ROWS(), "a.example secure>- weaker\n" },
+	{ "weak-row-gone", ENCRYPT_ROWS(DOMAIN("a.example", "none")), ENCRYPT_ROWS(),
+	  "a.example none>- stricter\n" },
+	{ "row-changed", ROWS(DOMAIN("a.example", "secure")), ROWS(DOMAIN("a.example", "dane")),
+	  "a.example secure>dane weaker\n" },
+	{ "new-rule", NULL, RULES(FROM("r", "\"a.example\"")),
+	  "r ->a.example; TLS; reject stricter\n" },
+	{ "new-rule-that-only-reports", NULL, RULES("{\"name\":\"r\",\"violation\":\"report\"}"),
+	  "r ->all mail; TLS; report equal\n" },
+	{ "rule-gone", RULES(FROM("r", "\"a.example\"")), RULES(),
+	  "r a.example; TLS; reject>- weaker\n" },
+	{ "rule-about-more", RULES(FROM("r", "\"a.example\"")),
+	  RULES(FROM("r", "\"a.example\",\"b.example\"")),
+	  "r a.example; TLS; reject>a.example, b.example; TLS; reject stricter\n" },
+	{ "rule-about-less", RULES("{\"name\":\"r\"}"), RULES(FROM("r", "\"a.example\"")),
+	  "r all mail; TLS; reject>a.example; TLS; reject weaker\n" },
+	{ "rule-about-other-mail", RULES(FROM("r", "\"a.example\"")),
+	  RULES(FROM("r", "\"b.example\"")),
+	  "r a.example; TLS; reject>b.example; TLS; reject weaker\n" },
+	{ "certificate-demanded-too", RULES("{\"name\":\"r\"}"),
+	  RULES("{\"name\":\"r\",\"require\":{\"certificate\":\"trusted\"}}"),
+	  "r all mail; TLS; reject>all mail; TLS and trusted certificate; reject stricter\n" },
+	{ "stricter-in-one-weaker-in-another", RULES("{\"name\":\"r\"}"),
+	  RULES("{\"name\":\"r\",\"require\":{\"certificate\":\"trusted\"},\"violation\":\"defer\"}"),
+	  "r all mail; TLS; reject>all mail; TLS and trusted certificate; defer weaker\n" },
+	{ "note-is-no-change", RULES("{\"name\":\"r\",\"note\":\"a\"}"),
+	  RULES("{\"name\":\"r\",\"note\":\"b\",\"review_by\":\"2027-01-01\"}"), "" },
+	{ "more-exempt", "{\"receive\":{\"exempt_networks\":[],\"rules\":[{\"name\":\"r\"}]}}",
+	  "{\"receive\":{\"rules\":[{\"name\":\"r\"}]}}",
+	  "exempt_networks >127.0.0.0/8, ::1/128 weaker\n" },
+	{ "fewer-exempt", "{\"receive\":{\"rules\":[{\"name\":\"r\"}]}}",
+	  "{\"receive\":{\"exempt_networks\":[\"::1\"],\"rules\":[{\"name\":\"r\"}]}}",
+	  "exempt_networks 127.0.0.0/8, ::1/128>::1 weaker\n" },
+	{ "none-exempt", "{\"receive\":{\"rules\":[{\"name\":\"r\"}]}}",
+	  "{\"receive\":{\"exempt_networks\":[],\"rules\":[{\"name\":\"r\"}]}}",
+	  "exempt_networks 127.0.0.0/8, ::1/128> stricter\n" },
+};
+
+static Settings *
+load(const char *document)
+{
+	g_autoptr(Findings) findings = findings_new();
+
+	if (document == NULL)
+		return NULL;
+	Settings *settings = settings_load(document, strlen(document), findings);
+	g_assert_nonnull(settings);
+	g_assert_cmpuint(findings_count(findings, SEVERITY_ERROR), ==, 0);
+	return settings;
+}
+
+static void
+test_row(const void *data)
+{
+	const Row *row = data;
+	g_autoptr(Settings) before = load(row->old_document);
+	g_autoptr(Settings) after = load(row->new_document);
+	g_autoptr(GArray) changes = change_list_new();
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	diff_rows(before, after, changes);
+	diff_rules(before, after, changes);
+	for (size_t i = 0; i < changes->len; i++) {
+		const Change *change = &g_array_index(changes, Change, i);
+		g_string_append_printf(text, "%s %s>%s %s\n", change->name,
+				       change->old_value != NULL ? change->old_value : "-",
+				       change->new_value != NULL ? change->new_value : "-",
+				       change_direction_word(change->direction));
+	}
+	g_assert_cmpstr(text->str, ==, row->changes);
+}
+
+int
+main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	ROWS_ADD("diff", rows, test_row);
+	return g_test_run();
+}
