@@ -125,12 +125,14 @@ take_attribute(RequestParser *parser, char *text, size_t length)
 
 /* ---- a whole request ---- */
 
+/* smtpd(8) writes these in capitals, and DATA for BDAT (src/smtpd/smtpd_check.c,
+ * check_policy_service, 3.7). If it ever does not, the mail is to be decided all the same. */
 static RequestState
 parse_state(const char *word)
 {
 	if (g_ascii_strcasecmp(word, "RCPT") == 0)
 		return REQUEST_STATE_RCPT;
-	if (g_ascii_strcasecmp(word, "DATA") == 0)
+	if (g_ascii_strcasecmp(word, "DATA") == 0 || g_ascii_strcasecmp(word, "BDAT") == 0)
 		return REQUEST_STATE_DATA;
 	return REQUEST_STATE_OTHER;
 }

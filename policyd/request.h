@@ -33,7 +33,7 @@ typedef enum {
 typedef enum {
 	REQUEST_STATE_OTHER, /* CONNECT, EHLO, HELO, MAIL, VRFY, ETRN, END-OF-MESSAGE, unknown */
 	REQUEST_STATE_RCPT,
-	REQUEST_STATE_DATA /* BDAT too: smtpd(8) says DATA */
+	REQUEST_STATE_DATA /* BDAT, too */
 } RequestState;
 
 typedef struct {

@@ -14,10 +14,10 @@
  *             u32 number (rules count on after the buckets), u32 length, content, u64 checksum of
  *             generation, number and content
  *
- * The content of a bucket is a row of entries: u8 KeyKind, u16 length of the key, key,
+ * The content of a bucket is a row of entries: u8 RuleDbKeyKind, u16 length of the key, key,
  * u32 n, n × u32 number of a rule (counting from 0). A key is in the bucket that the low bits of
- * the hash of kind and key say. The content of a rule is a row of fields: u8 RuleField, u16 length,
- * value.
+ * the hash of kind and key say. The content of a rule is a row of fields: u8 RuleDbField, u16
+ * length, value.
  *
  * Hash and checksum are FNV-1a (64 bits). As a checksum it is certain to see a change that is
  * confined to one byte: each step, (h ^ byte) × an odd number modulo 2^64, is a bijection of h, so

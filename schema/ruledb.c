@@ -110,6 +110,7 @@ parse_rule(RuleDbSpan content, RuleDbRule *rule)
 	const unsigned all = 1u << FIELD_NAME | 1u << FIELD_CERTIFICATE | 1u << FIELD_VIOLATION;
 	unsigned seen = 0;
 
+	*rule = (RuleDbRule){ 0 };
 	while (content.left > 0) {
 		uint64_t field, length;
 		const uint8_t *value;

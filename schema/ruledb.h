@@ -36,11 +36,11 @@ typedef enum {
 #define RULEDB_ERROR (ruledb_error_quark())
 GQuark ruledb_error_quark(void);
 
-/* One rule: what it demands beside TLS, and what its breach does. */
+/* One rule: what it demands and what its breach does. Every rule demands TLS; CERTIFICATE_TRUSTED
+ * a client certificate, too, that Postfix trusts. */
 typedef struct {
 	const char *name;
-	CertificateDemand
-		certificate; /* every rule demands TLS; CERTIFICATE_TRUSTED a trusted one */
+	CertificateDemand certificate;
 	Violation violation;
 } RuleDbRule;
 

@@ -88,10 +88,27 @@ named_generation(const Plan *plan)
 	return number;
 }
 
+/* A generation that can't be read has written nobody knows what; what was there before the first
+ * apply can't be had anew. */
+static void
+refuse_damage(const Plan *plan, guint64 number, const GError *damage, gboolean adopt,
+	      Findings *findings)
+{
+	if (number == 0)
+		findings_add_live(
+			findings, FINDING_DRIFT, plan->directory,
+			"%s: what was there before the first apply is not known any more; "
+			"restore gen/0 from a backup, or remove it to begin anew",
+			damage->message);
+	else if (!adopt)
+		findings_add_live(findings, FINDING_DRIFT, plan->directory,
+				  "%s; apply --adopt builds a new generation", damage->message);
+}
+
 /* Without rows and rules main.cf names none: then it is the newest whose values are there, else the
  * newest, from which main.cf was edited away. */
 static gboolean
-find_current(Plan *plan, Findings *findings, GError **error)
+find_current(Plan *plan, gboolean adopt, Findings *findings, GError **error)
 {
 	g_autoptr(GArray) numbers = generation_list(plan->directory, error);
 	guint64 named = named_generation(plan);
@@ -106,8 +123,7 @@ find_current(Plan *plan, Findings *findings, GError **error)
 			continue;
 		manifest = generation_load(plan->directory, number, &damage);
 		if (manifest == NULL)
-			findings_add_live(findings, FINDING_DRIFT, plan->directory, "%s",
-					  damage->message);
+			refuse_damage(plan, number, damage, adopt, findings);
 		else if (number == 0)
 			plan->origin = manifest;
 		else if (plan->current == NULL)
@@ -119,7 +135,7 @@ find_current(Plan *plan, Findings *findings, GError **error)
 		} else
 			manifest_free(manifest);
 	}
-	if (named != 0 && plan->current == NULL)
+	if (named != 0 && plan->current == NULL && !adopt)
 		findings_add_live(findings, FINDING_DRIFT, plan->directory,
 				  "main.cf names generation %" G_GUINT64_FORMAT
 				  ", which is not there; apply --adopt builds a new one",
@@ -372,7 +388,7 @@ plan_contents(Plan *plan)
 static gboolean
 fill(Plan *plan, gboolean adopt, Findings *findings, GError **error)
 {
-	if (!find_current(plan, findings, error) ||
+	if (!find_current(plan, adopt, findings, error) ||
 	    !generation_next(plan->directory, &plan->number, error))
 		return FALSE;
 	load_old_settings(plan);

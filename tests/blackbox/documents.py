@@ -98,7 +98,7 @@ def main():
             ('settings-are-a-directory', ['-s', '/', 'check'], 65),
             ('no-postfix', ['-c', '/nonexistent', '-s', str(EXAMPLES / 'minimal.json'), 'plan'], 69)):
         tap.check(f'status/{name}', wrong_settings_name_the_status, arguments, status)
-    tap.finish()
+    return tap.finish()
 
 
-main()
+sys.exit(main())

@@ -7,9 +7,8 @@ import re
 import stat
 from pathlib import Path
 
-from lib.tap import Tap
 from lib.tlsmap import Tlsmap
-from lib.world import World
+from lib.world import Tap, World
 
 RULE = {"name": "bank", "sender_domains": ["bank.example"]}
 OWNED = re.compile(r"(smtpd?_tls_|smtp_dns_support|tls_required|tlsgate_|smtpd_(recipient|data)_restrictions)")

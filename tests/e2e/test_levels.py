@@ -4,9 +4,8 @@
 
 from typing import NamedTuple
 
-from lib.tap import Tap
 from lib.tlsmap import Tlsmap
-from lib.world import World
+from lib.world import Tap, World
 
 # Clients: how they come.
 CLEAR, TLS, TRUSTED = "clear", "tls", "trusted"

@@ -3,9 +3,8 @@
 """The rules for partners: refused and accepted, exempt networks, no way round, policyd gone."""
 
 from lib import addresses
-from lib.tap import Tap
 from lib.tlsmap import Tlsmap
-from lib.world import World
+from lib.world import Tap, World
 
 BANK = "payments@bank.example"
 RULE = {"name": "bank", "sender_domains": ["bank.example", ".bank.example"]}

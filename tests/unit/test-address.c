@@ -5,6 +5,8 @@
  * sent, the first domain what the mail then left with. */
 #include "address.h"
 
+#include "rows.h"
+
 #include <glib.h>
 #include <string.h>
 
@@ -203,11 +205,7 @@ int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		g_autofree char *path = g_strdup_printf("/address/%s", rows[i].name);
-
-		g_test_add_data_func(path, &rows[i], test_row);
-	}
+	ROWS_ADD("address", rows, test_row);
 	g_test_add_data_func("/address/domain-of-255-bytes-fits", GSIZE_TO_POINTER(255),
 			     test_length);
 	g_test_add_data_func("/address/domain-of-256-bytes-is-refused", GSIZE_TO_POINTER(256),

@@ -2,6 +2,8 @@
 /* test-logline: the log line about a decision: its keys, and that nothing can forge one. */
 #include "logline.h"
 
+#include "rows.h"
+
 #include <glib.h>
 #include <string.h>
 
@@ -120,11 +122,13 @@ test_longest_line(void)
 	g_assert_nonnull(strstr(line, " certificate=\\x20"));
 }
 
-static const struct {
+typedef struct {
 	const char *name;
 	const char *value;
 	const char *word;
-} rows[] = {
+} Row;
+
+static const Row rows[] = {
 	{ "plain-value-stays", "a@b.test", "a@b.test" },
 	{ "punctuation-stays", "<a=b>,;:'%!{}~", "<a=b>,;:'%!{}~" },
 	{ "blank-is-escaped", "a b", "a\\x20b" },
@@ -141,11 +145,11 @@ static const struct {
 static void
 test_escape(const void *data)
 {
-	const size_t i = GPOINTER_TO_SIZE(data);
+	const Row *row = data;
 	char word[LOGLINE_MAX_VALUE + 1];
 
-	logline_escape(rows[i].value, word);
-	g_assert_cmpstr(word, ==, rows[i].word);
+	logline_escape(row->value, word);
+	g_assert_cmpstr(word, ==, row->word);
 }
 
 static void
@@ -175,11 +179,7 @@ main(int argc, char **argv)
 	g_test_add_func("/logline/every-key-with-a-value", test_full_line);
 	g_test_add_func("/logline/verdict-defer", test_deferred_line);
 	g_test_add_func("/logline/longest-line-is-whole", test_longest_line);
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		g_autofree char *path = g_strdup_printf("/logline/%s", rows[i].name);
-
-		g_test_add_data_func(path, GSIZE_TO_POINTER(i), test_escape);
-	}
+	ROWS_ADD("logline", rows, test_escape);
 	g_test_add_func("/logline/long-values-are-cut", test_cut);
 	return g_test_run();
 }

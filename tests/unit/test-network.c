@@ -2,6 +2,8 @@
 /* test-network: the rules of address ranges, a row each. */
 #include "network.h"
 
+#include "rows.h"
+
 #include <glib.h>
 #include <string.h>
 
@@ -118,12 +120,14 @@ test_address(const void *data)
 	g_assert_cmpstr(description, ==, row->description);
 }
 
-static const struct {
+typedef struct {
 	const char *name;
 	const char *address;
 	uint8_t prefix;
 	const char *description;
-} cuts[] = {
+} Cut;
+
+static const Cut cuts[] = {
 	{ "cut-to-nothing", "255.255.255.255", 0, "4 0 00000000" },
 	{ "cut-within-a-byte", "255.255.255.255", 13, "4 13 fff80000" },
 	{ "cut-at-a-byte", "255.255.255.255", 16, "4 16 ffff0000" },
@@ -135,32 +139,21 @@ static const struct {
 static void
 test_cut(const void *data)
 {
-	const size_t i = GPOINTER_TO_SIZE(data);
+	const Cut *cut = data;
 	Network network;
 
-	g_assert_true(network_parse_address(cuts[i].address, &network));
-	network_cut(&network, cuts[i].prefix);
+	g_assert_true(network_parse_address(cut->address, &network));
+	network_cut(&network, cut->prefix);
 	g_autofree char *description = dup_description(&network);
-	g_assert_cmpstr(description, ==, cuts[i].description);
-}
-
-static void
-add(const char *group, const char *name, const void *data, GTestDataFunc test)
-{
-	g_autofree char *path = g_strdup_printf("/%s/%s", group, name);
-
-	g_test_add_data_func(path, data, test);
+	g_assert_cmpstr(description, ==, cut->description);
 }
 
 int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	for (size_t i = 0; i < G_N_ELEMENTS(networks); i++)
-		add("network", networks[i].name, &networks[i], test_network);
-	for (size_t i = 0; i < G_N_ELEMENTS(addresses); i++)
-		add("address", addresses[i].name, &addresses[i], test_address);
-	for (size_t i = 0; i < G_N_ELEMENTS(cuts); i++)
-		add("cut", cuts[i].name, GSIZE_TO_POINTER(i), test_cut);
+	ROWS_ADD("network", networks, test_network);
+	ROWS_ADD("address", addresses, test_address);
+	ROWS_ADD("cut", cuts, test_cut);
 	return g_test_run();
 }

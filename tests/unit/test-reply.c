@@ -2,6 +2,8 @@
 /* test-reply: what Postfix is told, and that no answer can be taken for "permit". */
 #include "reply.h"
 
+#include "rows.h"
+
 #include <glib.h>
 #include <string.h>
 
@@ -16,12 +18,14 @@ build(const char *rule, Violation violation, Breach breach)
 
 /* ---- the exact answers ---- */
 
-static const struct {
+typedef struct {
 	const char *name;
 	Violation violation;
 	Breach breach;
 	const char *reply;
-} rows[] = {
+} Row;
+
+static const Row rows[] = {
 	{ "no-tls-is-rejected", VIOLATION_REJECT, BREACH_NO_TLS,
 	  "action=550 5.7.10 TLS required by rule bank: send STARTTLS before MAIL\n\n" },
 	{ "no-tls-is-deferred", VIOLATION_DEFER, BREACH_NO_TLS,
@@ -52,12 +56,12 @@ G_STATIC_ASSERT(G_N_ELEMENTS(rows) == N_VIOLATIONS * N_BREACHES);
 static void
 test_row(const void *data)
 {
-	const size_t i = GPOINTER_TO_SIZE(data);
-	const Decision decision = build("bank", rows[i].violation, rows[i].breach);
+	const Row *row = data;
+	const Decision decision = build("bank", row->violation, row->breach);
 	char reply[REPLY_MAX_BYTES + 1];
 
-	g_assert_cmpuint(reply_format(&decision, reply), ==, strlen(rows[i].reply));
-	g_assert_cmpstr(reply, ==, rows[i].reply);
+	g_assert_cmpuint(reply_format(&decision, reply), ==, strlen(row->reply));
+	g_assert_cmpstr(reply, ==, row->reply);
 }
 
 static void
@@ -126,11 +130,7 @@ int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-		g_autofree char *path = g_strdup_printf("/reply/%s", rows[i].name);
-
-		g_test_add_data_func(path, GSIZE_TO_POINTER(i), test_row);
-	}
+	ROWS_ADD("reply", rows, test_row);
 	g_test_add_func("/reply/what-passes-is-dunno", test_passed);
 	g_test_add_func("/reply/no-answer-can-be-taken-for-permit", test_all);
 	return g_test_run();

@@ -2,6 +2,7 @@
 /* test-ruledb: what the rules file answers, and that damage is never taken for "no rule". */
 #include "ruledb.h"
 
+#include "rows.h"
 #include "ruledb-format.h"
 
 #include <glib.h>
@@ -523,13 +524,15 @@ build_with_header(size_t at, uint64_t value, size_t n_bytes)
 	return g_bytes_new(copy, size);
 }
 
-static const struct {
+typedef struct {
 	const char *name;
 	size_t at;
 	size_t n_bytes;
 	uint64_t value;
 	RuleDbError code;
-} headers[] = {
+} Header;
+
+static const Header headers[] = {
 	{ "next-format-is-unknown", 8, 4, RULEDB_FORMAT + 1, RULEDB_ERROR_FORMAT },
 	{ "format-0-is-unknown", 8, 4, 0, RULEDB_ERROR_FORMAT },
 	{ "huge-header-is-damage", 12, 4, 0xffffffff, RULEDB_ERROR_DAMAGED },
@@ -552,13 +555,12 @@ static const struct {
 static void
 test_header(const void *data)
 {
-	const size_t i = GPOINTER_TO_SIZE(data);
+	const Header *header = data;
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GBytes) bytes =
-		build_with_header(headers[i].at, headers[i].value, headers[i].n_bytes);
+	g_autoptr(GBytes) bytes = build_with_header(header->at, header->value, header->n_bytes);
 
 	g_assert_null(ruledb_open_bytes(bytes, &error));
-	g_assert_error(error, RULEDB_ERROR, (int)headers[i].code);
+	g_assert_error(error, RULEDB_ERROR, (int)header->code);
 }
 
 /* A record that is larger than the header says is not read into a slot of that size. */
@@ -696,24 +698,13 @@ test_many_on_one_key(void)
 	assert_answer(db, &question);
 }
 
-static void
-add(const char *name, const void *data, GTestDataFunc test)
-{
-	g_autofree char *path = g_strdup_printf("/ruledb/%s", name);
-
-	g_test_add_data_func(path, data, test);
-}
-
 int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
-	for (size_t i = 0; i < G_N_ELEMENTS(questions); i++)
-		add(questions[i].name, &questions[i], test_question);
-	for (size_t i = 0; i < G_N_ELEMENTS(forgeries); i++)
-		add(forgeries[i].name, &forgeries[i], test_forgery);
-	for (size_t i = 0; i < G_N_ELEMENTS(headers); i++)
-		add(headers[i].name, GSIZE_TO_POINTER(i), test_header);
+	ROWS_ADD("ruledb", questions, test_question);
+	ROWS_ADD("ruledb", forgeries, test_forgery);
+	ROWS_ADD("ruledb", headers, test_header);
 	g_test_add_func("/ruledb/mapped-file-answers", test_mapped);
 	g_test_add_func("/ruledb/unmapped-file-answers-the-same", test_unmapped);
 	g_test_add_func("/ruledb/file-cut-while-open-is-damage", test_cut_while_open);

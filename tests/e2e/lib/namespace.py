@@ -106,6 +106,8 @@ def _private_etc(base: Path) -> None:
             "mailname": f"{addresses.HOSTNAME}\n"}.items():
         (etc / name).unlink(missing_ok=True)
         (etc / name).write_text(text)
+    # Whatever Postfix this machine runs: in the world a forgotten -c shall fail loudly.
+    (etc / "postfix/main.cf").unlink(missing_ok=True)
     _mount(etc, "/etc", None, _MS_BIND)
     socket.sethostname(addresses.HOSTNAME.partition(".")[0])
     for account in ACCOUNTS:

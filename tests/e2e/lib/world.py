@@ -29,6 +29,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, ContextManager, NamedTuple, NoReturn
 
+from tap import Tap
+
 from . import addresses, gateways, namespace, partners
 from .ca import Authorities
 from .client import Client, Sent, Session
@@ -37,7 +39,6 @@ from .mailstore import Mail
 from .outcome import Outcome, outcomes
 from .postfix import Postfix
 from .syslog import Line, Syslog
-from .tap import Tap
 from .wait import until
 
 _PROGRAMS = ("unshare", "nsenter", "ip", "openssl", "postfix", "postconf", "nsd", "unbound",
