@@ -77,19 +77,19 @@ network_parse(const char *text, Network *network, const char **reason)
 	const size_t length = slash != NULL ? (size_t)(slash - text) : strlen(text);
 
 	if (!parse_bytes(text, length, network)) {
-		*reason = "not an IPv4 or IPv6 address";
+		*reason = "is not an IPv4 or IPv6 address";
 		return FALSE;
 	}
 	if (slash != NULL && !parse_prefix(slash + 1, network->prefix, &network->prefix)) {
 		*reason = network->family == NETWORK_IPV4
-				  ? "the prefix length of an IPv4 network is 0 to 32"
-				  : "the prefix length of an IPv6 network is 0 to 128";
+				  ? "has a prefix length other than 0 to 32, those of IPv4"
+				  : "has a prefix length other than 0 to 128, those of IPv6";
 		return FALSE;
 	}
 	Network cut = *network;
 	network_cut(&cut, network->prefix);
 	if (memcmp(cut.bytes, network->bytes, sizeof cut.bytes) != 0) {
-		*reason = "the address has bits set behind the prefix length";
+		*reason = "has bits set behind the prefix length";
 		return FALSE;
 	}
 	unmap(network);

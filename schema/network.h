@@ -19,7 +19,7 @@ typedef struct {
 
 /* Parse "192.0.2.0/24", "2001:db8::/32" or a single address. An IPv4-mapped IPv6 range
  * (::ffff:a.b.c.d, prefix 96–128) becomes the IPv4 range that it means. FALSE with *reason
- * (static text, lower case, no full stop) for anything else, host bits behind the prefix included.
+ * (static text that completes "it ...") for anything else, host bits behind the prefix included.
  */
 gboolean network_parse(const char *text, Network *network, const char **reason)
 	G_GNUC_WARN_UNUSED_RESULT;

@@ -30,10 +30,10 @@ typedef struct {
 	const char *reason;
 } Row;
 
-#define NOT_AN_ADDRESS "not an IPv4 or IPv6 address"
-#define IPV4_LENGTH "the prefix length of an IPv4 network is 0 to 32"
-#define IPV6_LENGTH "the prefix length of an IPv6 network is 0 to 128"
-#define HOST_BITS "the address has bits set behind the prefix length"
+#define NOT_AN_ADDRESS "is not an IPv4 or IPv6 address"
+#define IPV4_LENGTH "has a prefix length other than 0 to 32, those of IPv4"
+#define IPV6_LENGTH "has a prefix length other than 0 to 128, those of IPv6"
+#define HOST_BITS "has bits set behind the prefix length"
 
 static const Row networks[] = {
 	{ "ipv4-network", "192.0.2.0/24", "4 24 c0000200", NULL },
