@@ -239,7 +239,7 @@ check_weaker_rows(const Context *context)
 	for (size_t i = 0; i < settings_n_destinations(context->settings); i++) {
 		const CursorWord *level =
 			&settings_destination(context->settings, i)->security_level;
-		if (level->place != 0 && (SecurityLevel)level->code < global)
+		if (level->place != 0 && names_strength(level->code) < names_strength(global))
 			findings_add(context->findings, FINDING_WEAKER_ROW, level->place,
 				     "\"%s\" is weaker than send.security_level, which is \"%s\"; "
 				     "is that meant?",

@@ -73,6 +73,22 @@ names_word(const NameTable *table, int code)
 	return table->words[code];
 }
 
+/* How much each level is certain to protect: "dane" falls back to clear text where a destination
+ * has no TLSA records (postconf(5) smtp_tls_security_level, 3.7), so that it counts below
+ * "encrypt". */
+static const int strengths[] = {
+	[SECURITY_NONE] = 0,    [SECURITY_MAY] = 1,         [SECURITY_DANE] = 2,
+	[SECURITY_ENCRYPT] = 3, [SECURITY_FINGERPRINT] = 4, [SECURITY_DANE_ONLY] = 5,
+	[SECURITY_VERIFY] = 6,  [SECURITY_SECURE] = 7,
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(strengths) == N_SECURITY_LEVELS);
+
+int
+names_strength(SecurityLevel level)
+{
+	return strengths[level];
+}
+
 char *
 names_dup_choice(const NameTable *table)
 {

@@ -36,11 +36,13 @@ level_of(const Settings *settings, GHashTable *rows, const char *destination)
 }
 
 static ChangeDirection
-direction(int old_code, int new_code)
+direction(SecurityLevel old_level, SecurityLevel new_level)
 {
-	if (old_code == new_code)
+	int before = names_strength(old_level), after = names_strength(new_level);
+
+	if (before == after)
 		return CHANGE_EQUAL;
-	return new_code > old_code ? CHANGE_STRICTER : CHANGE_WEAKER;
+	return after > before ? CHANGE_STRICTER : CHANGE_WEAKER;
 }
 
 static const char *

@@ -143,24 +143,32 @@ by_order(int old_code, int new_code)
 	return new_code > old_code ? CHANGE_STRICTER : CHANGE_WEAKER;
 }
 
+/* The level that a value of main.cf or master.cf means; Postfix takes the words in any case. What
+ * is none of them counts as the weakest. */
+static int
+level_in_force(const char *value)
+{
+	g_autofree char *word = g_ascii_strdown(value != NULL ? value : "", -1);
+
+	return MAX(names_code(&names_security_level, word), SECURITY_NONE);
+}
+
 /* An empty or absent level is "none" until 3.10 and "may" from 3.11 on: doubt counts as the
  * stricter old value, so that nothing is called stricter that may not be. */
 static ChangeDirection
 compare_levels(const char *old_value, const char *new_value)
 {
-	int old_code = old_value != NULL ? names_code(&names_security_level, old_value) : -1;
-	int new_code = new_value != NULL ? names_code(&names_security_level, new_value) : -1;
+	int old_code = level_in_force(old_value);
 
-	return by_order(MAX(old_code, SECURITY_MAY), new_code);
+	return by_order(names_strength(MAX(old_code, SECURITY_MAY)),
+			names_strength(level_in_force(new_value)));
 }
 
 static ChangeDirection
 compare_smtpd_levels(const char *old_value, const char *new_value)
 {
-	int old_code = old_value != NULL ? names_code(&names_receive_level, old_value) : -1;
-	int new_code = new_value != NULL ? names_code(&names_receive_level, new_value) : -1;
-
-	return by_order(MAX(old_code, SECURITY_NONE), new_code);
+	return by_order(names_strength(level_in_force(old_value)),
+			names_strength(level_in_force(new_value)));
 }
 
 static ChangeDirection
@@ -186,6 +194,12 @@ static ChangeDirection
 compare_presence(const char *old_value, const char *new_value)
 {
 	return by_order(old_value != NULL, new_value != NULL);
+}
+
+static ChangeDirection
+compare_dnssec(const char *old_value, const char *new_value)
+{
+	return by_order(g_strcmp0(old_value, "dnssec") == 0, g_strcmp0(new_value, "dnssec") == 0);
 }
 
 /* The check itself, and what happens when it gives no answer. */
@@ -233,7 +247,7 @@ static const MainCfParameter parameters[] = {
 	  stock_smtp_level },
 	{ "smtp_tls_policy_maps", MAINCF_VALUE, render_policy_maps, compare_equal, NULL },
 	{ "smtp_tls_CAfile", MAINCF_VALUE, render_smtp_cafile, compare_anchors, stock_smtp_cafile },
-	{ "smtp_dns_support_level", MAINCF_VALUE, render_dns_support, compare_presence, NULL },
+	{ "smtp_dns_support_level", MAINCF_VALUE, render_dns_support, compare_dnssec, NULL },
 	{ "tls_required_enable", MAINCF_VALUE, render_tls_required, compare_forbidding, NULL },
 };
 

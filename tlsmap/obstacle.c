@@ -111,8 +111,16 @@ hides(const Context *context, const MainCfParameter *parameter, const char *valu
 		return FALSE;
 	if (parameter->kind == MAINCF_LIST)
 		return !g_str_has_prefix(value, MAINCF_POLICY_TOKEN);
-	if (parameter->kind == MAINCF_OWN || strcmp(parameter->name, "smtp_tls_policy_maps") == 0)
+	/* The rows are in our table alone: whatever else stands there leaves them out. */
+	if (strcmp(parameter->name, "smtp_tls_policy_maps") == 0)
+		return TRUE;
+	if (parameter->kind == MAINCF_OWN)
 		return strcmp(value, wanted) != 0;
+	if (strcmp(value, wanted) == 0)
+		return FALSE;
+	/* An emptied or exchanged value of these is never what the document says. */
+	if (strcmp(parameter->name, "smtpd_tls_chain_files") == 0 && *value == '\0')
+		return TRUE;
 	return parameter->compare(wanted, value) == CHANGE_WEAKER;
 }
 

@@ -61,6 +61,15 @@ live_value(const Snapshot *snapshot, const MainCfParameter *parameter)
 	return value;
 }
 
+/* An unset parameter and an emptied one are the same, where empty is wanted. */
+static gboolean
+differs(const char *live, const char *wanted)
+{
+	if (wanted != NULL && *wanted == '\0')
+		return live != NULL && *live != '\0';
+	return g_strcmp0(live, wanted) != 0;
+}
+
 /* Whether main.cf holds just what the generation wrote. */
 static gboolean
 is_as_written(const Snapshot *snapshot, const Manifest *manifest)
@@ -68,7 +77,7 @@ is_as_written(const Snapshot *snapshot, const Manifest *manifest)
 	for (size_t i = 0; i < maincf_n_parameters(); i++) {
 		const MainCfParameter *parameter = maincf_parameter(i);
 		const char *written = g_hash_table_lookup(manifest->parameters, parameter->name);
-		if (written != NULL && g_strcmp0(written, live_value(snapshot, parameter)) != 0)
+		if (written != NULL && differs(live_value(snapshot, parameter), written))
 			return FALSE;
 	}
 	return TRUE;
@@ -98,7 +107,7 @@ refuse_damage(const Plan *plan, guint64 number, const GError *damage, gboolean a
 		findings_add_live(
 			findings, FINDING_DRIFT, plan->directory,
 			"%s: what was there before the first apply is not known any more; "
-			"restore gen/0 from a backup, or remove it to begin anew",
+			"restore gen/0 from a backup",
 			damage->message);
 	else if (!adopt)
 		findings_add_live(findings, FINDING_DRIFT, plan->directory,
@@ -206,15 +215,6 @@ dup_rendered(const Plan *plan, const MainCfParameter *parameter, guint64 number)
 	};
 
 	return parameter->render(&input);
-}
-
-/* An unset parameter and an emptied one are the same, where empty is wanted. */
-static gboolean
-differs(const char *live, const char *wanted)
-{
-	if (wanted != NULL && *wanted == '\0')
-		return live != NULL && *live != '\0';
-	return g_strcmp0(live, wanted) != 0;
 }
 
 /* What a parameter gets that the document does not name: if we wrote it, what was there before

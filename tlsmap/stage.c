@@ -134,7 +134,8 @@ prove_no_new_warning(const Reading *before, const Reading *after, Findings *find
 	g_auto(GStrv) new_lines = g_strsplit(after->warnings, "\n", -1);
 
 	for (size_t i = 0; new_lines[i] != NULL; i++)
-		if (!g_strv_contains((const char *const *)old_lines, new_lines[i]))
+		if (*new_lines[i] != '\0' &&
+		    !g_strv_contains((const char *const *)old_lines, new_lines[i]))
 			findings_add_live(
 				findings, FINDING_POSTCONF_WARNING, "postconf",
 				"a warning that the present configuration does not give: %s",

@@ -319,6 +319,7 @@ note_reload(Apply *apply, GError **error)
 {
 	g_autofree char *path = dup_path(apply, RELOAD_OWED_FILE);
 
+	apply->was_reload_owed = apply->is_reload_owed;
 	apply->is_reload_owed = TRUE;
 	return written(file_write(path, "", 0, 0644, error), error);
 }
@@ -328,7 +329,19 @@ forget_reload(Apply *apply, GError **error)
 {
 	g_autofree char *path = dup_path(apply, RELOAD_OWED_FILE);
 
-	return unlink(path) == 0 || errno == ENOENT ? EXIT_DONE : EXIT_NO_WRITE;
+	if (unlink(path) == 0 || errno == ENOENT)
+		return EXIT_DONE;
+	int saved = errno;
+	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved), "can't remove %s: %s",
+		    path, g_strerror(saved));
+	return EXIT_NO_WRITE;
+}
+
+/* A reload that an earlier run owes stays owed. */
+static ExitCode
+take_back_note(Apply *apply, GError **error)
+{
+	return apply->was_reload_owed ? EXIT_DONE : forget_reload(apply, error);
 }
 
 static ExitCode
@@ -384,7 +397,7 @@ static const Step steps[] = {
 	{ "policyd", has_rules, check_policyd, NULL, FALSE },
 	{ "service", service_is_new, install_service, restore_service, FALSE },
 	{ "answer", must_answer, await_answer, NULL, FALSE },
-	{ "note", has_changes, note_reload, forget_reload, FALSE },
+	{ "note", has_changes, note_reload, take_back_note, FALSE },
 	{ "commit", has_changes, commit, NULL, TRUE },
 	{ "old service", service_goes, remove_service, NULL, FALSE },
 	{ "reload", must_reload, reload, NULL, FALSE },
