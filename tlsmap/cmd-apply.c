@@ -61,6 +61,11 @@ run(const CommandContext *context, char **arguments)
 	code = steps_run(&apply, &error);
 	if (error != NULL)
 		command_fail(code, error);
+	if (code != EXIT_DONE && apply.is_committed)
+		command_complain("generation %" G_GUINT64_FORMAT
+				 " is in main.cf all the same; put right what is said here, then "
+				 "apply again or reload Postfix",
+				 apply.plan->number);
 	if (code == EXIT_DONE)
 		report(&apply);
 	return document_report(context, &document, code);

@@ -216,39 +216,43 @@ still_holds(const char *path, GBytes *expected, gboolean *holds, GError **error)
 }
 
 static gboolean
-replace_target(const char *target, GBytes *content, GBytes *expected, gboolean *is_changed,
+replace_target(const char *target, GBytes *content, GBytes *expected, FileReplacement *replacement,
 	       GError **error)
 {
 	g_autofree char *twin = g_strconcat(target, ".tlsgate", NULL);
-	gboolean holds = TRUE;
+	g_autofree char *directory = g_path_get_dirname(target);
+	gboolean holds;
 
-	if (expected != NULL && !still_holds(target, expected, &holds, error))
+	if (!still_holds(target, expected, &holds, error))
 		return FALSE;
-	*is_changed = !holds;
+	replacement->is_changed = !holds;
 	if (!holds)
 		return TRUE;
 	if (!write_twin(target, twin, content, error)) {
 		unlink(twin);
 		return FALSE;
 	}
-	return file_rename(twin, target, error);
+	if (rename(twin, target) != 0)
+		return fail(error, "can't rename to", target);
+	replacement->is_replaced = TRUE;
+	return file_sync(directory, error);
 }
 
 gboolean
-file_replace(const char *path, GBytes *content, GBytes *expected, gboolean *is_changed,
+file_replace(const char *path, GBytes *content, GBytes *expected, FileReplacement *replacement,
 	     GError **error)
 {
 	g_autofree char *lock_path = g_strconcat(path, ".tmp", NULL);
 	char *target = realpath(path, NULL);
 
-	*is_changed = FALSE;
+	*replacement = (FileReplacement){ FALSE, FALSE };
 	if (target == NULL)
 		return fail(error, "can't find", path);
 	AUTO_CLOSE int lock = lock_like_postfix(lock_path, error);
-	gboolean done = lock >= 0 && replace_target(target, content, expected, is_changed, error);
-	/* Unlinked while the lock is still held, as Postfix does. */
-	if (lock >= 0 && unlink(lock_path) != 0 && done)
-		done = fail(error, "can't remove", lock_path);
+	gboolean done = lock >= 0 && replace_target(target, content, expected, replacement, error);
+	/* Unlinked while the lock is still held, as Postfix does; one that stays is harmless. */
+	if (lock >= 0)
+		unlink(lock_path);
 	free(target);
 	return done;
 }

@@ -27,9 +27,15 @@ gboolean file_rename(const char *old_path, const char *new_path, GError **error)
 /* Remove a directory and all below it; one that is not there is gone already. */
 gboolean file_remove_tree(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What file_replace() found and did, also where it then failed. */
+typedef struct {
+	gboolean is_changed;  /* the file does not hold what was expected: nothing was written */
+	gboolean is_replaced; /* the new content is in place */
+} FileReplacement;
+
 /* Replace the file that path names, symbolic links followed, by content, in one rename: owner, mode
  * and extended attributes (ACL, security label) are kept. Postfix's own editing lock, an exclusive
- * flock(2) on path.tmp, is held meanwhile. expected, if not NULL, is what the file must still hold:
- * *is_changed tells that it does not, and then nothing is written. */
-gboolean file_replace(const char *path, GBytes *content, GBytes *expected, gboolean *is_changed,
-		      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+ * flock(2) on path.tmp, is held meanwhile. The file must still hold expected. FALSE with error also
+ * where the new content is in place, but not surely on the disk. */
+gboolean file_replace(const char *path, GBytes *content, GBytes *expected,
+		      FileReplacement *replacement, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define MANIFEST_FORMAT 1
+/* What marks the number of a generation that never came into force as used. */
+#define WITHDRAWN ".withdrawn"
 
 GQuark
 generation_error_quark(void)
@@ -64,27 +66,38 @@ compare_numbers(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-GArray *
-generation_list(const char *directory, GError **error)
+/* The numbers whose entry is NUMBER or NUMBER and suffix, added to numbers. */
+static gboolean
+add_numbers(const char *directory, const char *suffix, GArray *numbers, GError **error)
 {
-	g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint64));
 	g_autoptr(GError) opening = NULL;
 	g_autoptr(GDir) entries = g_dir_open(directory, 0, &opening);
 
 	if (entries == NULL) {
 		if (g_error_matches(opening, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-			return g_steal_pointer(&numbers);
+			return TRUE;
 		g_propagate_error(error, g_steal_pointer(&opening));
-		return NULL;
+		return FALSE;
 	}
 	for (const char *name; (name = g_dir_read_name(entries)) != NULL;) {
 		guint64 number;
+		if (!g_str_has_suffix(name, suffix))
+			continue;
+		g_autofree char *digits = g_strndup(name, strlen(name) - strlen(suffix));
 		/* "7.new" and the like are what a dead run left: not generations. */
-		if (g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT64, &number, NULL))
+		if (g_ascii_string_to_unsigned(digits, 10, 0, G_MAXUINT64, &number, NULL))
 			g_array_append_val(numbers, number);
 	}
 	g_array_sort(numbers, compare_numbers);
-	return g_steal_pointer(&numbers);
+	return TRUE;
+}
+
+GArray *
+generation_list(const char *directory, GError **error)
+{
+	g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint64));
+
+	return add_numbers(directory, "", numbers, error) ? g_steal_pointer(&numbers) : NULL;
 }
 
 gboolean
@@ -92,10 +105,20 @@ generation_next(const char *directory, guint64 *number, GError **error)
 {
 	g_autoptr(GArray) numbers = generation_list(directory, error);
 
-	if (numbers == NULL)
+	if (numbers == NULL || !add_numbers(directory, WITHDRAWN, numbers, error))
 		return FALSE;
 	*number = numbers->len > 0 ? g_array_index(numbers, guint64, numbers->len - 1) + 1 : 1;
 	return TRUE;
+}
+
+gboolean
+generation_withdraw(const char *directory, guint64 number, GError **error)
+{
+	g_autofree char *place = g_strdup_printf("%s/%" G_GUINT64_FORMAT, directory, number);
+	g_autofree char *mark = g_strconcat(place, WITHDRAWN, NULL);
+
+	/* The mark first: a run that dies here has used the number all the same. */
+	return (number == 0 || file_make_directory(mark, error)) && file_remove_tree(place, error);
 }
 
 /* manifest.json */

@@ -39,7 +39,12 @@ char *generation_dup_path(const char *directory, guint64 number, const char *fil
 /* All numbers that are there, rising; empty where directory is not there. */
 GArray *generation_list(const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The number that the next generation gets: one above the largest there is. */
+/* Remove a generation that never came into force. Its number is not given again (but for 0, which
+ * is built anew). One that is not there is no error. */
+gboolean generation_withdraw(const char *directory, guint64 number, GError **error)
+	G_GNUC_WARN_UNUSED_RESULT;
+
+/* The number that the next generation gets: one above the largest ever used. */
 gboolean generation_next(const char *directory, guint64 *number, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 

@@ -146,11 +146,42 @@ find_hidden_services(const Context *context)
 	}
 }
 
+/* The parameters of before Postfix 2.3 are in force as long as no security level is set, and out of
+ * it as soon as one is (postconf(5) smtpd_enforce_tls, smtp_tls_per_site, 3.7): whoever wrote them
+ * would lose what they say without a word. */
+static void
+find_obsolete(const Context *context)
+{
+	static const struct {
+		const char *name;
+		const char *successor;
+	} obsolete[] = {
+		{ "smtpd_use_tls", "smtpd_tls_security_level" },
+		{ "smtpd_enforce_tls", "smtpd_tls_security_level" },
+		{ "smtp_use_tls", "smtp_tls_security_level" },
+		{ "smtp_enforce_tls", "smtp_tls_security_level" },
+		{ "smtp_tls_per_site", "smtp_tls_policy_maps" },
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(obsolete); i++) {
+		const char *value = snapshot_value(context->snapshot, obsolete[i].name);
+		const char *level = snapshot_value(context->snapshot, obsolete[i].successor);
+		if (value == NULL || *value == '\0' || g_ascii_strcasecmp(value, "no") == 0 ||
+		    (level != NULL && *level != '\0'))
+			continue;
+		g_autofree char *where = g_strdup_printf(
+			"%s/main.cf: %s", context->snapshot->config_directory, obsolete[i].name);
+		findings_add_live(
+			context->findings, FINDING_FOREIGN_VALUE, where,
+			"found \"%s\", an obsolete parameter that %s would put out of "
+			"force; say the same in the document, then remove it (postconf -X %s)",
+			value, obsolete[i].successor, obsolete[i].name);
+	}
+}
+
 static void (*const obstacles[])(const Context *context) = {
-	find_no_certificate,
-	find_no_anchors,
-	find_unreadable_files,
-	find_hidden_services,
+	find_no_certificate,  find_no_anchors, find_unreadable_files,
+	find_hidden_services, find_obsolete,
 };
 
 void

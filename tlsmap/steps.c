@@ -169,6 +169,19 @@ build_generation(Apply *apply, GError **error)
 	return written(generation_build(plan->directory, plan->number, &parts, error), error);
 }
 
+/* A generation that never came into force must not be taken for one that did; its number stays
+ * used. */
+static ExitCode
+withdraw_generation(Apply *apply, GError **error)
+{
+	const Plan *plan = apply->plan;
+
+	return written(
+		generation_withdraw(plan->directory, plan->number, error) &&
+			(plan->origin != NULL || generation_withdraw(plan->directory, 0, error)),
+		error);
+}
+
 static ExitCode
 make_stage(Apply *apply, GError **error)
 {
@@ -211,16 +224,20 @@ check_policyd(Apply *apply, GError **error)
 	return EXIT_REFUSED;
 }
 
-/* Replace one of Postfix's files, unless somebody else has since. */
+/* Replace one of Postfix's files, unless somebody else has since. *is_replaced is set where the new
+ * content is in place, whatever came after. */
 static ExitCode
-replace(Apply *apply, const char *file, GBytes *content, GBytes *expected, GError **error)
+replace(Apply *apply, const char *file, GBytes *content, GBytes *expected, gboolean *is_replaced,
+	GError **error)
 {
 	g_autofree char *path = dup_config_path(apply, file);
-	gboolean is_changed;
+	FileReplacement replacement;
+	gboolean done = file_replace(path, content, expected, &replacement, error);
 
-	if (!file_replace(path, content, expected, &is_changed, error))
+	*is_replaced |= replacement.is_replaced;
+	if (!done)
 		return write_failure(*error);
-	if (!is_changed)
+	if (!replacement.is_changed)
 		return EXIT_DONE;
 	findings_add_live(
 		apply->findings, FINDING_MAIN_CF_CHANGED, path,
@@ -257,9 +274,8 @@ static ExitCode
 install_service(Apply *apply, GError **error)
 {
 	ExitCode code = replace(apply, "master.cf", apply->stage.master_cf,
-				apply->snapshot->master_cf, error);
+				apply->snapshot->master_cf, &apply->is_service_installed, error);
 
-	apply->is_service_installed = code == EXIT_DONE;
 	if (code != EXIT_DONE || !apply->snapshot->is_running)
 		return code;
 	return run_reload(apply, error) ? EXIT_DONE : EXIT_NO_POSTFIX;
@@ -270,8 +286,9 @@ restore_service(Apply *apply, GError **error)
 {
 	if (!apply->is_service_installed)
 		return EXIT_DONE;
+	gboolean is_restored = FALSE;
 	ExitCode code = replace(apply, "master.cf", apply->snapshot->master_cf,
-				apply->stage.master_cf, error);
+				apply->stage.master_cf, &is_restored, error);
 
 	if (code != EXIT_DONE || !apply->snapshot->is_running)
 		return code;
@@ -347,7 +364,8 @@ take_back_note(Apply *apply, GError **error)
 static ExitCode
 commit(Apply *apply, GError **error)
 {
-	return replace(apply, "main.cf", apply->stage.main_cf, apply->snapshot->main_cf, error);
+	return replace(apply, "main.cf", apply->stage.main_cf, apply->snapshot->main_cf,
+		       &apply->is_committed, error);
 }
 
 /* The service goes when nothing asks it any more. */
@@ -360,8 +378,10 @@ service_goes(const Apply *apply)
 static ExitCode
 remove_service(Apply *apply, GError **error)
 {
+	gboolean is_removed = FALSE;
+
 	return replace(apply, "master.cf", apply->stage.master_cf, apply->snapshot->master_cf,
-		       error);
+		       &is_removed, error);
 }
 
 static gboolean
@@ -385,22 +405,21 @@ typedef struct {
 	gboolean (*is_due)(const Apply *apply); /* NULL: always */
 	ExitCode (*run)(Apply *apply, GError **error);
 	ExitCode (*undo)(Apply *apply, GError **error); /* NULL: leaves nothing to undo */
-	gboolean commits; /* from here on there is no way back but another generation */
 } Step;
 
 static const Step steps[] = {
-	{ "look", NULL, look, NULL, FALSE },
-	{ "lock", NULL, take_lock, NULL, FALSE },
-	{ "plan", NULL, make_plan, NULL, FALSE },
-	{ "generation", has_changes, build_generation, NULL, FALSE },
-	{ "stage", has_changes, make_stage, NULL, FALSE },
-	{ "policyd", has_rules, check_policyd, NULL, FALSE },
-	{ "service", service_is_new, install_service, restore_service, FALSE },
-	{ "answer", must_answer, await_answer, NULL, FALSE },
-	{ "note", has_changes, note_reload, take_back_note, FALSE },
-	{ "commit", has_changes, commit, NULL, TRUE },
-	{ "old service", service_goes, remove_service, NULL, FALSE },
-	{ "reload", must_reload, reload, NULL, FALSE },
+	{ "look", NULL, look, NULL },
+	{ "lock", NULL, take_lock, NULL },
+	{ "plan", NULL, make_plan, NULL },
+	{ "generation", has_changes, build_generation, withdraw_generation },
+	{ "stage", has_changes, make_stage, NULL },
+	{ "policyd", has_rules, check_policyd, NULL },
+	{ "service", service_is_new, install_service, restore_service },
+	{ "answer", must_answer, await_answer, NULL },
+	{ "note", has_changes, note_reload, take_back_note },
+	{ "commit", has_changes, commit, NULL },
+	{ "old service", service_goes, remove_service, NULL },
+	{ "reload", must_reload, reload, NULL },
 };
 
 /* Undo the first n steps, those that were due, in reverse. */
@@ -419,21 +438,29 @@ undo(Apply *apply, size_t n)
 	}
 }
 
+/* Behind the commit there is no way back, only on: the first failure is kept, and the reload comes
+ * all the same, because new processes read the new main.cf already. */
 ExitCode
 steps_run(Apply *apply, GError **error)
 {
-	gboolean is_committed = FALSE;
+	ExitCode first = EXIT_DONE;
 
 	for (size_t n = 0; n < G_N_ELEMENTS(steps); n++) {
 		if (steps[n].is_due != NULL && !steps[n].is_due(apply))
 			continue;
-		ExitCode code = steps[n].run(apply, error);
-		if (code != EXIT_DONE) {
-			if (!is_committed)
-				undo(apply, n + 1);
-			return code;
+		g_autoptr(GError) failure = NULL;
+		ExitCode code = steps[n].run(apply, &failure);
+		if (code == EXIT_DONE)
+			continue;
+		if (first == EXIT_DONE) {
+			first = code;
+			g_propagate_error(error, g_steal_pointer(&failure));
 		}
-		is_committed |= steps[n].commits;
+		if (!apply->is_committed) {
+			undo(apply, n + 1);
+			return first;
+		}
 	}
-	return EXIT_DONE;
+	/* "Refused" would say that nothing was changed. */
+	return first == EXIT_REFUSED && apply->is_committed ? EXIT_NO_WRITE : first;
 }

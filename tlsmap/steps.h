@@ -25,6 +25,7 @@ typedef struct {
 	int lock;
 	gboolean is_nothing_to_do;
 	gboolean is_service_installed;
+	gboolean is_committed;    /* main.cf is the new one */
 	gboolean was_reload_owed; /* before this run */
 	gboolean is_reload_owed;  /* by an earlier run, or by this one */
 } Apply;

@@ -147,6 +147,18 @@ def obstacles(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         postfix={"table_type": "btree"}) if "btree" not in world.gateway.postconf("-m").split() else
         tlsmap.document(receive={"trusted_ca_file": "/nonexistent"}),
         "no-table-type" if "btree" not in world.gateway.postconf("-m").split() else "unreadable-file")
+    with tap.case("a-refused-apply-is-not-taken-for-one-that-was-in-force"):
+        # Refused after its generation was built: the plan is what it was before.
+        run = tlsmap.run("plan", document=ruled)
+        assert run.returncode == 1 and "drift" not in run.stderr, run
+        assert "policyd_user" not in run.stdout and "rule bank: (not set)" in run.stdout, run.stdout
+    world.gateway.set(smtpd_enforce_tls="yes", smtpd_tls_security_level=None)
+    refused(tap, world, tlsmap, "an-obsolete-parameter-is-not-put-out-of-force", ruled, "foreign-value")
+    world.gateway.set(smtpd_enforce_tls=None, smtpd_tls_security_level="may")
+    world.gateway.postconf("-Pe", "smtp/unix/smtp_tls_policy_maps=")
+    refused(tap, world, tlsmap, "a-service-that-hides-the-rows", tlsmap.document(
+        send={"domains": [{"destination": "a.test", "security_level": "encrypt"}]}), "hidden-service")
+    world.gateway.postconf("-PX", "smtp/unix/smtp_tls_policy_maps")
     world.gateway.postconf("-Pe", "smtp/inet/smtpd_recipient_restrictions=permit_mynetworks,reject")
     refused(tap, world, tlsmap, "a-service-that-hides-the-rules", ruled, "hidden-service")
     with tap.case("the-line-that-cures-a-hidden-service-is-printed"):
