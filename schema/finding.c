@@ -86,7 +86,9 @@ static const Kind kinds[] = {
 	[FINDING_POLICYD_CANNOT_RUN] = { "policyd-cannot-run", SEVERITY_ERROR },
 	[FINDING_POSTCONF_WARNING] = { "postconf-warning", SEVERITY_ERROR },
 	[FINDING_STAGED_DIFFERS] = { "staged-differs", SEVERITY_ERROR },
-	[FINDING_UNREADABLE_FILE] = { "unreadable-file", SEVERITY_ERROR },
+	[FINDING_POSTFIX_TOO_OLD] = { "postfix-too-old", SEVERITY_ERROR },
+	[FINDING_RELOAD_NEEDED] = { "reload-needed", SEVERITY_ERROR },
+	[FINDING_UNUSABLE_FILE] = { "unusable-file", SEVERITY_ERROR },
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == N_FINDINGS);
 

@@ -202,6 +202,14 @@ compare_dnssec(const char *old_value, const char *new_value)
 	return by_order(g_strcmp0(old_value, "dnssec") == 0, g_strcmp0(new_value, "dnssec") == 0);
 }
 
+/* The token protects only where it stands first. */
+static ChangeDirection
+compare_tokens(const char *old_value, const char *new_value)
+{
+	return by_order(g_strcmp0(old_value, MAINCF_POLICY_TOKEN) == 0,
+			g_strcmp0(new_value, MAINCF_POLICY_TOKEN) == 0);
+}
+
 /* The check itself, and what happens when it gives no answer. */
 static ChangeDirection
 compare_policies(const char *old_value, const char *new_value)
@@ -241,8 +249,8 @@ static const MainCfParameter parameters[] = {
 	{ "smtpd_tls_CAfile", MAINCF_VALUE, render_smtpd_cafile, compare_anchors, NULL },
 	{ MAINCF_POLICY_PARAMETER, MAINCF_OWN, render_policy, compare_policies, NULL },
 	{ "tlsgate_time_limit", MAINCF_OWN, render_time_limit, compare_equal, NULL },
-	{ "smtpd_recipient_restrictions", MAINCF_LIST, render_token, compare_presence, NULL },
-	{ "smtpd_data_restrictions", MAINCF_LIST, render_token, compare_presence, NULL },
+	{ "smtpd_recipient_restrictions", MAINCF_LIST, render_token, compare_tokens, NULL },
+	{ "smtpd_data_restrictions", MAINCF_LIST, render_token, compare_tokens, NULL },
 	{ "smtp_tls_security_level", MAINCF_VALUE, render_smtp_level, compare_levels,
 	  stock_smtp_level },
 	{ "smtp_tls_policy_maps", MAINCF_VALUE, render_policy_maps, compare_equal, NULL },

@@ -10,6 +10,8 @@
 
 #define MAINCF_POLICY_PARAMETER "tlsgate_policy"
 #define MAINCF_POLICY_TOKEN "$" MAINCF_POLICY_PARAMETER
+/* Shown where the token is not the first element, and so may be asked too late. */
+#define MAINCF_TOKEN_MOVED "(" MAINCF_POLICY_TOKEN " behind others)"
 #define MAINCF_POLICY_SOCKET "private/tlsgate"
 #define MAINCF_SERVICE "tlsgate"
 

@@ -5,11 +5,10 @@
  * Each obstacle is one function and one row of the table at the end. */
 #include "obstacle.h"
 
+#include "certificate.h"
 #include "maincf.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct {
 	const Settings *settings;
@@ -74,26 +73,52 @@ find_no_anchors(const Context *context)
 			"mail would be deferred; name a file of CA certificates");
 }
 
+/* reason is taken over; NULL: the file is good. */
 static void
-find_unreadable(const Context *context, const char *where, const char *path)
+refuse_file(const Context *context, const char *where, char *reason)
 {
-	if (path == NULL || access(path, R_OK) == 0)
-		return;
-	findings_add_live(context->findings, FINDING_UNREADABLE_FILE, where,
-			  "%s: %s; put the file there, or name another", path, g_strerror(errno));
+	if (reason != NULL)
+		findings_add_live(context->findings, FINDING_UNUSABLE_FILE, where,
+				  "%s; put it right, or name another file", reason);
+	g_free(reason);
 }
 
+/* Postfix would start all the same, and answer 454 to each STARTTLS (src/smtpd/smtpd.c, 3.7). */
 static void
-find_unreadable_files(const Context *context)
+find_unusable_files(const Context *context)
 {
 	const Settings *settings = context->settings;
 	const GArray *chain = settings->receive.certificate.chain_files;
+	const char *const anchors[][2] = {
+		{ "receive.trusted_ca_file", settings->receive.trusted_ca_file.text },
+		{ "send.trusted_ca_file", settings->send.trusted_ca_file.text },
+	};
 
-	for (size_t i = 0; chain != NULL && i < chain->len; i++)
-		find_unreadable(context, "receive.certificate.chain_files",
-				settings_text(chain, i));
-	find_unreadable(context, "receive.trusted_ca_file", settings->receive.trusted_ca_file.text);
-	find_unreadable(context, "send.trusted_ca_file", settings->send.trusted_ca_file.text);
+	if (chain != NULL) {
+		g_autofree const char **files = g_new0(const char *, chain->len);
+		for (size_t i = 0; i < chain->len; i++)
+			files[i] = settings_text(chain, i);
+		refuse_file(context, "receive.certificate.chain_files",
+			    certificate_check_chain(files, chain->len));
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(anchors); i++)
+		if (anchors[i][1] != NULL)
+			refuse_file(context, anchors[i][0],
+				    certificate_check_anchors(anchors[i][1]));
+}
+
+/* An older Postfix takes what it does not know for a parameter of the administrator's own, and
+ * ignores it. */
+static void
+find_too_old(const Context *context)
+{
+	PostfixVersion oldest = VERSION_OLDEST;
+
+	if (!version_is_at_least(context->snapshot->version, oldest.major, oldest.minor))
+		findings_add_live(context->findings, FINDING_POSTFIX_TOO_OLD, "Postfix",
+				  "this is version %s, which ignores some of what the document "
+				  "becomes; tlsgate needs %d.%d or newer",
+				  context->snapshot->mail_version, oldest.major, oldest.minor);
 }
 
 /* Whether an -o in master.cf takes a service out of what the document says. */
@@ -180,8 +205,8 @@ find_obsolete(const Context *context)
 }
 
 static void (*const obstacles[])(const Context *context) = {
-	find_no_certificate,  find_no_anchors, find_unreadable_files,
-	find_hidden_services, find_obsolete,
+	find_too_old,        find_no_certificate,  find_no_anchors,
+	find_unusable_files, find_hidden_services, find_obsolete,
 };
 
 void

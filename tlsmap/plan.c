@@ -56,9 +56,12 @@ live_value(const Snapshot *snapshot, const MainCfParameter *parameter)
 {
 	const char *value = snapshot_value(snapshot, parameter->name);
 
-	if (parameter->kind == MAINCF_LIST)
-		return begins_with_token(value) ? MAINCF_POLICY_TOKEN : NULL;
-	return value;
+	if (parameter->kind != MAINCF_LIST)
+		return value;
+	if (begins_with_token(value))
+		return MAINCF_POLICY_TOKEN;
+	g_autofree char *rest = maincf_dup_without_token(value);
+	return g_strcmp0(rest, value) != 0 ? MAINCF_TOKEN_MOVED : NULL;
 }
 
 /* An unset parameter and an emptied one are the same, where empty is wanted. */
@@ -144,6 +147,11 @@ find_current(Plan *plan, gboolean adopt, Findings *findings, GError **error)
 		} else
 			manifest_free(manifest);
 	}
+	if (plan->origin == NULL && plan->current != NULL)
+		findings_add_live(
+			findings, FINDING_DRIFT, plan->directory,
+			"generation 0 is not there: what this Postfix had before the first "
+			"apply is not known any more; restore gen/0 from a backup");
 	if (named != 0 && plan->current == NULL && !adopt)
 		findings_add_live(findings, FINDING_DRIFT, plan->directory,
 				  "main.cf names generation %" G_GUINT64_FORMAT

@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#define LINE_NUMBER ", line "
+
 void
 stage_clear(Stage *stage)
 {
@@ -126,12 +128,29 @@ edit_service(const char *directory, const Plan *plan, GError **error)
 	return edit(directory, "-Me", item, error);
 }
 
+/* postconf's warnings without what an edit may move: ", line 31". */
+static char **
+warnings_of(const Reading *reading)
+{
+	char **lines = g_strsplit(reading->warnings, "\n", -1);
+
+	for (size_t i = 0; lines[i] != NULL; i++) {
+		char *number = strstr(lines[i], LINE_NUMBER);
+		if (number == NULL)
+			continue;
+		char *end = number + strlen(LINE_NUMBER);
+		end += strspn(end, "0123456789");
+		memmove(number, end, strlen(end) + 1);
+	}
+	return lines;
+}
+
 /* Each line of after must have been there before. */
 static void
 prove_no_new_warning(const Reading *before, const Reading *after, Findings *findings)
 {
-	g_auto(GStrv) old_lines = g_strsplit(before->warnings, "\n", -1);
-	g_auto(GStrv) new_lines = g_strsplit(after->warnings, "\n", -1);
+	g_auto(GStrv) old_lines = warnings_of(before);
+	g_auto(GStrv) new_lines = warnings_of(after);
 
 	for (size_t i = 0; new_lines[i] != NULL; i++)
 		if (*new_lines[i] != '\0' &&

@@ -118,7 +118,7 @@ make_plan(Apply *apply, GError **error)
 	if (apply->snapshot->is_running && apply->no_reload && apply->plan->service_changes &&
 	    apply->plan->service != NULL) {
 		/* New smtpd(8) processes read main.cf at once, and would answer 451. */
-		findings_add_live(apply->findings, FINDING_HIDDEN_SERVICE, "--no-reload",
+		findings_add_live(apply->findings, FINDING_RELOAD_NEEDED, "--no-reload",
 				  "the service " MAINCF_SERVICE
 				  "/unix is new or different, and only "
 				  "a reload starts it; apply without --no-reload");

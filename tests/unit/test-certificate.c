@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which files of keys and certificates Postfix could use, and what is said of the others. */
+#include "certificate.h"
+#include "rows.h"
+
+#include <glib/gstdio.h>
+
+#include <string.h>
+
+/* Two keys with their certificates, made anew for each run, and pieces of other text. */
+static char *folder;
+
+typedef struct {
+	const char *name;
+	/* The pieces of up to two files: "1" and "2" are the keys, "a" and "b" their certificates,
+	 * "x" the encrypted first key, "g" garbage, "t" a certificate cut in the middle. NULL: no
+	 * file. */
+	const char *first;
+	const char *second;
+	const char *reason; /* a part of it; NULL: accepted */
+} Row;
+
+static const Row chain_rows[] = {
+	{ "key-and-certificate", "1a", NULL, NULL },
+	{ "key-and-certificate-in-two-files", "1", "a", NULL },
+	{ "issuers-behind-the-certificate", "1ab", NULL, NULL },
+	{ "two-pairs", "1a2b", NULL, NULL },
+	{ "two-pairs-in-two-files", "1a", "2b", NULL },
+	{ "other-text-between", "g1ga", NULL, NULL },
+	{ "certificate-first", "a1", NULL, "before its key" },
+	{ "certificate-alone", "a", NULL, "before its key" },
+	{ "key-alone", "1", NULL, "no certificate behind it" },
+	{ "last-key-alone", "1a2", NULL, "no certificate behind it" },
+	{ "two-keys", "12a", NULL, "no certificate behind it" },
+	{ "key-of-another-certificate", "1b", NULL, "does not match" },
+	{ "second-key-of-another-certificate", "1a", "2a", "does not match" },
+	{ "encrypted-key", "xa", NULL, "can't be read" },
+	{ "garbage", "g", NULL, "neither key nor certificate" },
+	{ "empty", "", NULL, "neither key nor certificate" },
+	{ "cut-certificate", "1t", NULL, "damaged" },
+	{ "no-file", NULL, NULL, "No such file" },
+};
+
+static const Row anchor_rows[] = {
+	{ "one", "a", NULL, NULL },
+	{ "several-with-text", "gabg", NULL, NULL },
+	{ "key-beside-a-certificate", "1a", NULL, NULL },
+	{ "key-alone", "1", NULL, "no certificate" },
+	{ "garbage", "g", NULL, "no certificate" },
+	{ "empty", "", NULL, "no certificate" },
+	{ "cut-certificate", "at", NULL, "damaged" },
+	{ "no-file", NULL, NULL, "No such file" },
+};
+
+static void
+openssl(const char *arguments)
+{
+	g_autofree char *command = g_strconcat("openssl ", arguments, NULL);
+	g_autoptr(GError) error = NULL;
+	g_auto(GStrv) argv = g_strsplit(command, " ", -1);
+	int status;
+
+	g_spawn_sync(folder, argv, NULL,
+		     G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL,
+		     NULL, NULL, NULL, NULL, &status, &error);
+	g_assert_no_error(error);
+	g_assert_cmpint(status, ==, 0);
+}
+
+static void
+make_pieces(void)
+{
+	const char *const pairs[][2] = { { "1", "a" }, { "2", "b" } };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++) {
+		g_autofree char *make = g_strdup_printf(
+			"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s "
+			"-out %s -days 2 -subj /CN=%s.test",
+			pairs[i][0], pairs[i][1], pairs[i][1]);
+		openssl(make);
+	}
+	openssl("pkcs8 -topk8 -in 1 -out x -passout pass:secret");
+}
+
+static void
+append_piece(GString *text, char letter)
+{
+	const char name[] = { letter == 't' ? 'a' : letter, '\0' };
+	g_autofree char *path = g_build_filename(folder, name, NULL);
+	g_autofree char *piece = NULL;
+
+	if (letter == 'g') {
+		g_string_append(text, "no PEM at all\n");
+		return;
+	}
+	g_assert_true(g_file_get_contents(path, &piece, NULL, NULL));
+	g_string_append_len(text, piece, strlen(piece) / (letter == 't' ? 2 : 1));
+}
+
+static char *
+write_file(const char *name, const char *pieces)
+{
+	char *path = g_build_filename(folder, name, NULL);
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (; *pieces != '\0'; pieces++)
+		append_piece(text, *pieces);
+	g_assert_true(g_file_set_contents(path, text->str, (gssize)text->len, NULL));
+	return path;
+}
+
+static void
+judge(const char *reason, const char *wanted)
+{
+	if (wanted == NULL)
+		g_assert_cmpstr(reason, ==, NULL);
+	else if (reason == NULL || strstr(reason, wanted) == NULL)
+		g_error("found \"%s\", wanted \"%s\"", reason, wanted);
+}
+
+static void
+test_chain(const void *data)
+{
+	const Row *row = data;
+	g_autofree char *first =
+		row->first != NULL ? write_file("first", row->first) : g_strdup("/nonexistent");
+	g_autofree char *second = row->second != NULL ? write_file("second", row->second) : NULL;
+	const char *const files[] = { first, second };
+	g_autofree char *reason = certificate_check_chain(files, second != NULL ? 2 : 1);
+
+	judge(reason, row->reason);
+}
+
+static void
+test_anchors(const void *data)
+{
+	const Row *row = data;
+	g_autofree char *file =
+		row->first != NULL ? write_file("first", row->first) : g_strdup("/nonexistent");
+	g_autofree char *reason = certificate_check_anchors(file);
+
+	judge(reason, row->reason);
+}
+
+static void
+test_directory(void)
+{
+	g_autofree char *reason = certificate_check_anchors(folder);
+
+	judge(reason, "not a regular file");
+}
+
+int
+main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	folder = g_dir_make_tmp("tlsgate-certificate-XXXXXX", NULL);
+	g_assert_nonnull(folder);
+	make_pieces();
+	ROWS_ADD("chain", chain_rows, test_chain);
+	ROWS_ADD("anchors", anchor_rows, test_anchors);
+	g_test_add_func("/anchors/directory", test_directory);
+	int status = g_test_run();
+
+	for (const char *const *name =
+		     (const char *const[]){ "1", "2", "a", "b", "x", "first", "second", NULL };
+	     *name != NULL; name++) {
+		g_autofree char *path = g_build_filename(folder, *name, NULL);
+		g_unlink(path);
+	}
+	g_rmdir(folder);
+	g_free(folder);
+	return status;
+}

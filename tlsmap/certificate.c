@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* certificate: whether Postfix will be able to use files of keys and certificates.
+ *
+ * A file that Postfix can't load does not stop it: it goes on offering STARTTLS and answers 454,
+ * and at "may" every client then sends in clear. So the files are loaded here first, by the rules
+ * that src/tls/tls_certkey.c follows (load_pem_object(), use_chain(), 3.7): objects of other types
+ * are skipped, an encrypted key can't be used. */
+#include "certificate.h"
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct {
+	EVP_PKEY *key;        /* that waits for its certificate */
+	const char *key_file; /* where it stands */
+	gboolean has_pair;
+	char *reason;
+} Chain;
+
+/* One PEM object. The reader goes on until *reason is set. */
+typedef void (*TakeObject)(void *data, const char *file, const char *type, const unsigned char *der,
+			   long length, char **reason);
+
+static gboolean
+is_certificate(const char *type)
+{
+	return strcmp(type, PEM_STRING_X509) == 0 || strcmp(type, PEM_STRING_X509_OLD) == 0;
+}
+
+static BIO *
+open_file(const char *file, char **reason)
+{
+	struct stat status;
+	BIO *bio = NULL;
+
+	if (stat(file, &status) == 0) {
+		if (!S_ISREG(status.st_mode))
+			*reason = g_strdup_printf("%s is not a regular file", file);
+		else if ((bio = BIO_new_file(file, "r")) != NULL)
+			return bio;
+	}
+	if (*reason == NULL)
+		*reason = g_strdup_printf("%s: %s", file, g_strerror(errno));
+	return NULL;
+}
+
+/* Give each object of the file to take; a file without any is no error here. */
+static void
+read_objects(const char *file, TakeObject take, void *data, char **reason)
+{
+	BIO *bio = open_file(file, reason);
+	char *type, *header;
+	unsigned char *der;
+	long length;
+
+	ERR_clear_error();
+	while (*reason == NULL && PEM_read_bio(bio, &type, &header, &der, &length)) {
+		take(data, file, type, der, length, reason);
+		OPENSSL_free(type);
+		OPENSSL_free(header);
+		OPENSSL_free(der);
+	}
+	unsigned long failure = ERR_peek_last_error();
+	if (*reason == NULL && failure != 0 && ERR_GET_REASON(failure) != PEM_R_NO_START_LINE)
+		*reason =
+			g_strdup_printf("%s is damaged: it can't be read as PEM to its end", file);
+	ERR_clear_error();
+	BIO_free(bio);
+}
+
+static X509 *
+parse_certificate(const char *file, const unsigned char *der, long length, char **reason)
+{
+	const unsigned char *end = der;
+	X509 *certificate = d2i_X509(NULL, &end, length);
+
+	if (certificate != NULL && end - der == length)
+		return certificate;
+	X509_free(certificate);
+	*reason = g_strdup_printf("%s has a certificate that can't be read", file);
+	return NULL;
+}
+
+static void
+take_certificate(Chain *chain, const char *file, const unsigned char *der, long length,
+		 char **reason)
+{
+	X509 *certificate = parse_certificate(file, der, length, reason);
+
+	if (certificate == NULL)
+		return;
+	if (chain->key != NULL) {
+		if (X509_check_private_key(certificate, chain->key) != 1)
+			*reason = g_strdup_printf("the key of %s does not match the certificate "
+						  "that follows it in %s",
+						  chain->key_file, file);
+		g_clear_pointer(&chain->key, EVP_PKEY_free);
+		chain->has_pair = TRUE;
+	} else if (!chain->has_pair) {
+		*reason = g_strdup_printf("%s has a certificate before its key; put the key first",
+					  file);
+	}
+	X509_free(certificate);
+}
+
+static void
+take_key(Chain *chain, const char *file, const unsigned char *der, long length, char **reason)
+{
+	const unsigned char *end = der;
+
+	if (chain->key != NULL) {
+		*reason = g_strdup_printf("the key of %s has no certificate behind it",
+					  chain->key_file);
+		return;
+	}
+	chain->key = d2i_AutoPrivateKey(NULL, &end, length);
+	chain->key_file = file;
+	if (chain->key == NULL)
+		*reason = g_strdup_printf("%s has a key that can't be read; Postfix can't use an "
+					  "encrypted one",
+					  file);
+}
+
+static void
+take_chain_object(void *data, const char *file, const char *type, const unsigned char *der,
+		  long length, char **reason)
+{
+	if (is_certificate(type))
+		take_certificate(data, file, der, length, reason);
+	else if (g_str_has_suffix(type, PEM_STRING_PKCS8INF))
+		take_key(data, file, der, length, reason);
+}
+
+char *
+certificate_check_chain(const char *const *files, size_t n)
+{
+	Chain chain = { .key = NULL };
+	char *reason = NULL;
+
+	for (size_t i = 0; i < n && reason == NULL; i++)
+		read_objects(files[i], take_chain_object, &chain, &reason);
+	if (reason == NULL && chain.key != NULL)
+		reason = g_strdup_printf("the key of %s has no certificate behind it",
+					 chain.key_file);
+	else if (reason == NULL && !chain.has_pair)
+		reason =
+			g_strdup_printf("%s has neither key nor certificate in PEM form", files[0]);
+	EVP_PKEY_free(chain.key);
+	ERR_clear_error();
+	return reason;
+}
+
+static void
+take_anchor(void *data, const char *file, const char *type, const unsigned char *der, long length,
+	    char **reason)
+{
+	size_t *count = data;
+
+	if (!is_certificate(type) && strcmp(type, PEM_STRING_X509_TRUSTED) != 0)
+		return;
+	(*count)++;
+	/* A trusted certificate has more behind it: OpenSSL's own, and not looked at. */
+	if (is_certificate(type))
+		X509_free(parse_certificate(file, der, length, reason));
+}
+
+char *
+certificate_check_anchors(const char *file)
+{
+	char *reason = NULL;
+	size_t count = 0;
+
+	read_objects(file, take_anchor, &count, &reason);
+	if (reason == NULL && count == 0)
+		reason = g_strdup_printf("%s has no certificate in PEM form", file);
+	return reason;
+}
