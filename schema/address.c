@@ -273,3 +273,11 @@ address_domains(const char *address, const AddressRewriting *rewriting, AddressD
 	return add_domain(domains, rewriting, at + 1, (size_t)(start + length - at - 1)) &&
 	       domains->n > 0;
 }
+
+char *
+address_dup_folded(const char *domain)
+{
+	const size_t length = strlen(domain);
+
+	return is_ascii(domain, length) ? g_ascii_strdown(domain, -1) : dup_folded(domain, length);
+}

@@ -37,3 +37,7 @@ typedef struct {
  * trouble, not as "no rule". */
 gboolean address_domains(const char *address, const AddressRewriting *rewriting,
 			 AddressDomains *domains) G_GNUC_WARN_UNUSED_RESULT;
+
+/* A domain of a rule in the form in which address_domains() yields that of an address: what spells
+ * one name is one text. The caller frees it. */
+char *address_dup_folded(const char *domain);

@@ -155,6 +155,22 @@ cursor_object(Cursor *cursor, void *target, const void *arg)
 	}
 }
 
+/* An item is the same as another when its normal form is. */
+static void
+refuse_repetition(Cursor *cursor, const GArray *items)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (size_t i = 0; i < items->len; i++) {
+		const CursorText *item = &g_array_index(items, CursorText, i);
+		if (item->place == 0 || g_hash_table_add(seen, (char *)item->text))
+			continue;
+		g_autofree char *found = finding_quote(item->text, -1);
+		findings_add(cursor->findings, FINDING_DUPLICATE_ITEM, item->place,
+			     "%s stands in this list already; keep one of them", found);
+	}
+}
+
 void
 cursor_array(Cursor *cursor, void *field, const void *arg)
 {
@@ -175,6 +191,8 @@ cursor_array(Cursor *cursor, void *field, const void *arg)
 	if (array->must_name_something && (*items)->len == 0 && !cursor->is_broken)
 		findings_add(cursor->findings, FINDING_EMPTY_LIST, place,
 			     "the list is empty; name at least one, or remove the key");
+	if (array->is_set && (*items)->len > 1)
+		refuse_repetition(cursor, *items);
 }
 
 void
@@ -187,6 +205,7 @@ cursor_word(Cursor *cursor, void *field, const void *arg)
 
 	if (code < 0) {
 		g_autofree char *choice = names_dup_choice(table);
+		word->is_wrong = TRUE;
 		if (!is_string) {
 			refuse_type(cursor, choice);
 			return;
@@ -200,27 +219,26 @@ cursor_word(Cursor *cursor, void *field, const void *arg)
 	word->place = cursor_place(cursor);
 }
 
-void
-cursor_text(Cursor *cursor, void *field, const void *arg)
+/* Keep the present text, which kind has accepted in the form of copy. */
+static void
+check_text(Cursor *cursor, CursorText *text, const CursorTextKind *kind)
 {
-	const CursorTextKind *kind = arg;
-	CursorText *text = field;
-	char copy[CURSOR_MAX_TEXT + 1];
+	const char *found = reader_text(cursor->reader);
+	char copy[CURSOR_TEXT_SIZE];
 
-	if (cursor->event != READER_STRING) {
-		refuse_type(cursor, "a string");
-		return;
-	}
-	if (g_strlcpy(copy, reader_text(cursor->reader), sizeof copy) >= sizeof copy) {
+	/* No character takes less than one byte: most texts need no counting. */
+	size_t length = strlen(found);
+	if (length > CURSOR_MAX_TEXT && g_utf8_strlen(found, -1) > CURSOR_MAX_TEXT) {
 		findings_add(cursor->findings, FINDING_TOO_LONG, cursor_place(cursor),
-			     "a text of more than %d bytes; shorten it", CURSOR_MAX_TEXT);
+			     "a text of more than %d characters; shorten it", CURSOR_MAX_TEXT);
 		return;
 	}
-	const char *reason = kind->check != NULL ? kind->check(copy) : NULL;
+	memcpy(copy, found, length + 1);
+	const char *reason = kind->check != NULL ? kind->check(copy, sizeof copy) : NULL;
 	if (reason != NULL) {
-		g_autofree char *found = finding_quote(reader_text(cursor->reader), -1);
+		g_autofree char *quoted = finding_quote(found, -1);
 		findings_add(cursor->findings, kind->id, cursor_place(cursor),
-			     "found %s: it %s; accepted is %s", found, reason, kind->accepted);
+			     "found %s: it %s; accepted is %s", quoted, reason, kind->accepted);
 		return;
 	}
 	text->text = g_string_chunk_insert(cursor->store, copy);
@@ -228,11 +246,49 @@ cursor_text(Cursor *cursor, void *field, const void *arg)
 }
 
 void
-cursor_unsupported(Cursor *cursor, void *field, const void *arg)
+cursor_text(Cursor *cursor, void *field, const void *arg)
 {
-	findings_add(cursor->findings, FINDING_NOT_SUPPORTED_YET, cursor_place(cursor),
-		     "this version of tlsgate does not support this key yet; remove it");
-	skip(cursor);
+	if (cursor->event != READER_STRING)
+		refuse_type(cursor, "a string");
+	else
+		check_text(cursor, field, arg);
+}
+
+void
+cursor_number(Cursor *cursor, void *field, const void *arg)
+{
+	const CursorRange *range = arg;
+	CursorNumber *number = field;
+
+	if (cursor->event != READER_NUMBER) {
+		refuse_type(cursor, range->accepted);
+		return;
+	}
+	/* The reader has proved the grammar. "128.0" and "1.28e2" are the whole number 128, as JSON
+	 * Schema counts too. */
+	double value = g_ascii_strtod(reader_text(cursor->reader), NULL);
+	if (!(value >= range->least && value <= range->most) || value != (int)value) {
+		g_autofree char *found = finding_quote(reader_text(cursor->reader), -1);
+		findings_add(cursor->findings, FINDING_OUT_OF_RANGE, cursor_place(cursor),
+			     "found %s; %s is accepted here", found, range->accepted);
+		return;
+	}
+	number->value = (int)value;
+	number->place = cursor_place(cursor);
+}
+
+void
+cursor_boolean(Cursor *cursor, void *field, const void *arg)
+{
+	CursorWord *word = field;
+
+	if (cursor->event != READER_TRUE && cursor->event != READER_FALSE) {
+		word->is_wrong = TRUE;
+		refuse_type(cursor, "true or false");
+		return;
+	}
+	word->code = cursor->event == READER_TRUE;
+	word->place = cursor_place(cursor);
 }
 
 gboolean

@@ -1,270 +1,198 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* load: reads a settings document into the model; one table for each object of the contract.
  *
- * The tables are the contract: a key that is not in its table is refused, one that this version
- * can't serve yet is there with cursor_unsupported. What a single value may be is checked here,
- * what values mean together in checks.c. */
-#include "hostname.h"
-#include "network.h"
+ * The tables are the contract: a key that is not in its table is refused. What a single text may be
+ * stands in kinds.c, what values mean together in checks.c. */
+#include "kinds.h"
 #include "settings.h"
 
 #include <string.h>
 
-#define MAX_RULE_NAME 64
-#define MAX_USER_NAME 32
-
 #define DEFAULT_POLICYD_USER "tlsgate"
 #define DEFAULT_POLICYD_PATH "/usr/libexec/tlsgate/policyd"
-
-/* What a single text may be. */
-
-static const char *
-check_path(char *path)
-{
-	if (path[0] != '/')
-		return "is not an absolute path";
-	/* Postfix splits lists at blanks and commas, expands $name, and groups by braces. */
-	if (strpbrk(path, " \t\r\n,${}\"") != NULL)
-		return "holds a blank, comma, quote, brace or $, which Postfix can't take in a path";
-	for (const char *p = path; *p != '\0'; p++)
-		if (g_ascii_iscntrl(*p))
-			return "holds a control character";
-	return NULL;
-}
-
-static const char *
-check_name(char *name)
-{
-	if (*name == '\0')
-		return "is empty";
-	if (strlen(name) > MAX_RULE_NAME)
-		return "is longer than 64 characters";
-	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-")] != '\0')
-		return "has a character that a name can't have";
-	return NULL;
-}
-
-static const char *
-check_user(char *name)
-{
-	if (!g_ascii_islower(name[0]) && name[0] != '_')
-		return "does not begin with a small letter";
-	if (strlen(name) > MAX_USER_NAME)
-		return "is longer than 32 characters";
-	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-")] != '\0')
-		return "has a character that a user name can't have";
-	if (strcmp(name, "root") == 0)
-		return "is root, as whom spawn(8) refuses to run anything";
-	return NULL;
-}
-
-static const char *
-check_network(char *text)
-{
-	const char *reason;
-	Network network;
-
-	return network_parse(text, &network, &reason) ? NULL : reason;
-}
-
-static const char *
-check_date(char *text)
-{
-	int year, month, day, length = 0;
-
-	if (strlen(text) != 10 || strspn(text, "0123456789-") != 10 ||
-	    sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &length) != 3 || length != 10)
-		return "is not of the form YYYY-MM-DD";
-	if (year < 1 || month < 1 || day < 1 || !g_date_valid_dmy(day, month, year))
-		return "is not a day of the calendar";
-	return NULL;
-}
-
-/* "example.com" or ".example.com". */
-static const char *
-check_domain(char *domain)
-{
-	if (strchr(domain, '@') != NULL)
-		return "is an address; only domains can be named";
-	if (strlen(domain) > 1 && g_str_has_suffix(domain, "."))
-		return "ends with a dot; write it without";
-	hostname_fold(domain);
-	if (hostname_is_international(domain))
-		return NULL; /* load_domain() refuses it for what it is */
-	return hostname_check(domain[0] == '.' ? domain + 1 : domain);
-}
-
-static const char *
-check_sender_domain(char *domain)
-{
-	return strcmp(domain, "<>") == 0 ? NULL : check_domain(domain);
-}
-
-static const CursorTextKind any_text = { N_FINDINGS, NULL, NULL };
-static const CursorTextKind path = { FINDING_BAD_PATH, check_path,
-				     "an absolute path like \"/etc/ssl/private/gateway.pem\"" };
-static const CursorTextKind rule_name = { FINDING_BAD_NAME, check_name,
-					  "1 to 64 of a-z 0-9 . _ - (the name stands in replies)" };
-static const CursorTextKind user = { FINDING_BAD_USER, check_user,
-				     "the name of an unprivileged user, a-z 0-9 _ -" };
-static const CursorTextKind network = {
-	FINDING_BAD_NETWORK, check_network,
-	"an address or a network like \"192.0.2.0/24\" or \"2001:db8::/32\""
-};
-static const CursorTextKind date = { FINDING_BAD_DATE, check_date, "a date like \"2027-03-31\"" };
-static const CursorTextKind sender_domain = {
-	FINDING_BAD_DOMAIN, check_sender_domain,
-	"\"example.com\" (that name alone), \".example.com\" (all below it) or \"<>\""
-};
-static const CursorTextKind destination = {
-	FINDING_BAD_DESTINATION, check_domain,
-	"\"example.com\" (that name alone) or \".example.com\" (all below it)"
-};
-
-/* Internationalised names must work in both forms; until they do, they are refused, because a rule
- * that knows one form alone would let the other pass. */
-static void
-load_domain(Cursor *cursor, void *field, const void *arg)
-{
-	CursorText *text = field;
-
-	cursor_text(cursor, field, arg);
-	if (text->place != 0 && hostname_is_international(text->text))
-		findings_add(cursor_findings(cursor), FINDING_NOT_SUPPORTED_YET, text->place,
-			     "internationalised names are not supported yet; remove this one");
-}
-
-/* A destination may be a next-hop as Postfix spells it; this version takes domains only. */
-static void
-load_destination(Cursor *cursor, void *field, const void *arg)
-{
-	load_domain(cursor, field, arg);
-}
-
-/* The objects. */
 
 #define KEYS(table, type)                                                \
 	{                                                                \
 		table, G_N_ELEMENTS(table), G_STRUCT_OFFSET(type, place) \
 	}
-#define UNSUPPORTED(key)                         \
-	{                                        \
-		key, cursor_unsupported, 0, NULL \
+/* A set of texts of one kind, in which something must be named. */
+#define SET_OF(kind)                                              \
+	{                                                         \
+		cursor_text, sizeof(CursorText), kind, TRUE, TRUE \
+	}
+/* The same, but it may be empty: then it says "none". */
+#define SET_OR_NONE(kind)                                          \
+	{                                                          \
+		cursor_text, sizeof(CursorText), kind, FALSE, TRUE \
 	}
 
-static const CursorArray sender_domains = { load_domain, sizeof(CursorText), &sender_domain, TRUE };
-static const CursorArray networks = { cursor_text, sizeof(CursorText), &network, FALSE };
-static const CursorArray paths = { cursor_text, sizeof(CursorText), &path, TRUE };
+static const CursorArray sender_domains = SET_OF(&kind_sender_domain);
+static const CursorArray recipient_domains = SET_OF(&kind_domain);
+static const CursorArray networks = SET_OF(&kind_network);
+static const CursorArray client_names = SET_OF(&kind_client_name);
+static const CursorArray certificate_names = SET_OF(&kind_certificate_name);
+static const CursorArray fingerprints = SET_OF(&kind_fingerprint);
+static const CursorArray paths = SET_OF(&kind_path);
+static const CursorArray matches = SET_OF(&kind_match);
+static const CursorArray ciphers = SET_OF(&kind_cipher);
+static const CursorArray exempt_networks = SET_OR_NONE(&kind_network);
+static const CursorArray policy_maps = SET_OR_NONE(&kind_policy_map);
+static const CursorArray services = SET_OR_NONE(&kind_service);
+
+/* Postfix knows cipher strength in bits (SMTPD_POLICY_README, encryption_keysize, 3.7). */
+static const CursorRange cipher_bits = { 1, 256, "a whole number of bits from 1 to 256, like 128" };
+
+/* Read and checked, but not kept: notes are for people. */
+static void
+load_note(Cursor *cursor, void *field, const void *arg)
+{
+	CursorText note = { 0 };
+
+	cursor_text(cursor, &note, &kind_any_text);
+}
+
+static void
+require_key(Cursor *cursor, size_t object, size_t place, const char *key)
+{
+	if (object != 0 && place == 0)
+		findings_add(cursor_findings(cursor), FINDING_MISSING_KEY, object,
+			     "the key \"%s\" is missing here; add it", key);
+}
+
+static size_t
+count_errors(Cursor *cursor)
+{
+	return findings_count(cursor_findings(cursor), SEVERITY_ERROR);
+}
 
 static const CursorKey certificate_keys[] = {
 	{ "chain_files", cursor_array, G_STRUCT_OFFSET(SettingsCertificate, chain_files), &paths },
 };
-static const CursorObject certificate = KEYS(certificate_keys, SettingsCertificate);
-
-static const CursorKey require_keys[] = {
-	{ "certificate", cursor_word, G_STRUCT_OFFSET(SettingsRule, require.certificate),
-	  &names_certificate },
-	UNSUPPORTED("subjects"),
-	UNSUPPORTED("issuers"),
-	UNSUPPORTED("fingerprints"),
-	UNSUPPORTED("client_networks"),
-	UNSUPPORTED("client_names"),
-	UNSUPPORTED("min_protocol"),
-	UNSUPPORTED("min_cipher_bits"),
-};
-static const CursorObject require = { require_keys, G_N_ELEMENTS(require_keys),
-				      G_STRUCT_OFFSET(SettingsRule, require.place) };
-
-static const CursorKey rule_keys[] = {
-	{ "name", cursor_text, G_STRUCT_OFFSET(SettingsRule, name), &rule_name },
-	{ "sender_domains", cursor_array, G_STRUCT_OFFSET(SettingsRule, sender_domains),
-	  &sender_domains },
-	UNSUPPORTED("recipient_domains"),
-	UNSUPPORTED("client_networks"),
-	UNSUPPORTED("client_names"),
-	{ "require", cursor_object, 0, &require },
-	{ "violation", cursor_word, G_STRUCT_OFFSET(SettingsRule, violation), &names_violation },
-	{ "note", cursor_text, G_STRUCT_OFFSET(SettingsRule, note), &any_text },
-	{ "review_by", cursor_text, G_STRUCT_OFFSET(SettingsRule, review_by), &date },
-};
-static const CursorObject rule = KEYS(rule_keys, SettingsRule);
+static const CursorObject certificate_object = KEYS(certificate_keys, SettingsCertificate);
 
 static void
-require_key(Cursor *cursor, size_t object, const CursorText *text, const char *key)
+load_certificate(Cursor *cursor, void *field, const void *arg)
 {
-	if (object != 0 && text->place == 0)
-		findings_add(cursor_findings(cursor), FINDING_MISSING_KEY, object,
-			     "the key \"%s\" is missing here; add it", key);
+	SettingsCertificate *certificate = field;
+	size_t errors = count_errors(cursor);
+
+	cursor_object(cursor, certificate, &certificate_object);
+	if (count_errors(cursor) == errors)
+		require_key(cursor, certificate->place, certificate->chain_files != NULL,
+			    "chain_files");
 }
+
+#define REQUIRE(field) G_STRUCT_OFFSET(SettingsRule, require.field)
+static const CursorKey require_keys[] = {
+	{ "certificate", cursor_word, REQUIRE(certificate), &names_certificate },
+	{ "subjects", cursor_array, REQUIRE(subjects), &certificate_names },
+	{ "issuers", cursor_array, REQUIRE(issuers), &certificate_names },
+	{ "fingerprints", cursor_array, REQUIRE(fingerprints), &fingerprints },
+	{ "client_networks", cursor_array, REQUIRE(client_networks), &networks },
+	{ "client_names", cursor_array, REQUIRE(client_names), &client_names },
+	{ "min_protocol", cursor_word, REQUIRE(min_protocol), &names_tls_protocol },
+	{ "min_cipher_bits", cursor_number, REQUIRE(min_cipher_bits), &cipher_bits },
+};
+static const CursorObject require = { require_keys, G_N_ELEMENTS(require_keys), REQUIRE(place) };
+
+#define RULE(field) G_STRUCT_OFFSET(SettingsRule, field)
+static const CursorKey rule_keys[] = {
+	{ "name", cursor_text, RULE(name), &kind_rule_name },
+	{ "sender_domains", cursor_array, RULE(sender_domains), &sender_domains },
+	{ "recipient_domains", cursor_array, RULE(recipient_domains), &recipient_domains },
+	{ "client_networks", cursor_array, RULE(client_networks), &networks },
+	{ "client_names", cursor_array, RULE(client_names), &client_names },
+	{ "require", cursor_object, 0, &require },
+	{ "violation", cursor_word, RULE(violation), &names_violation },
+	{ "note", load_note, 0, NULL },
+	{ "review_by", cursor_text, RULE(review_by), &kind_date },
+};
+static const CursorObject rule = KEYS(rule_keys, SettingsRule);
 
 static void
 load_rule(Cursor *cursor, void *field, const void *arg)
 {
 	SettingsRule *loaded = field;
-	size_t errors = findings_count(cursor_findings(cursor), SEVERITY_ERROR);
+	size_t errors = count_errors(cursor);
 
 	loaded->violation.code = VIOLATION_REJECT;
 	cursor_object(cursor, loaded, arg);
-	if (findings_count(cursor_findings(cursor), SEVERITY_ERROR) == errors)
-		require_key(cursor, loaded->place, &loaded->name, "name");
+	if (count_errors(cursor) == errors)
+		require_key(cursor, loaded->place, loaded->name.place, "name");
 }
 
-static const CursorArray rules = { load_rule, sizeof(SettingsRule), &rule, FALSE };
+static const CursorArray rules = { load_rule, sizeof(SettingsRule), &rule, FALSE, FALSE };
 
 #define RECEIVE(field) G_STRUCT_OFFSET(Settings, receive.field)
 static const CursorKey receive_keys[] = {
 	{ "security_level", cursor_word, RECEIVE(security_level), &names_receive_level },
 	{ "client_certificate", cursor_word, RECEIVE(client_certificate),
 	  &names_client_certificate },
-	{ "certificate", cursor_object, RECEIVE(certificate), &certificate },
-	{ "trusted_ca_file", cursor_text, RECEIVE(trusted_ca_file), &path },
-	UNSUPPORTED("trusted_ca_directory"),
-	UNSUPPORTED("min_protocol"),
-	{ "exempt_networks", cursor_array, RECEIVE(exempt_networks), &networks },
+	{ "certificate", load_certificate, RECEIVE(certificate), NULL },
+	{ "trusted_ca_file", cursor_text, RECEIVE(trusted_ca_file), &kind_path },
+	{ "trusted_ca_directory", cursor_text, RECEIVE(trusted_ca_directory), &kind_path },
+	{ "min_protocol", cursor_word, RECEIVE(min_protocol), &names_tls_protocol },
+	{ "exempt_networks", cursor_array, RECEIVE(exempt_networks), &exempt_networks },
 	{ "on_policy_failure", cursor_word, RECEIVE(on_policy_failure), &names_policy_failure },
 	{ "rules", cursor_array, RECEIVE(rules), &rules },
 };
 static const CursorObject receive = { receive_keys, G_N_ELEMENTS(receive_keys), RECEIVE(place) };
 
+/* A row as it is read: few have attributes, and only those keep them. */
+typedef struct {
+	SettingsDestination row;
+	SettingsRowAttributes attributes;
+} WholeRow;
+
+#define ROW(field) G_STRUCT_OFFSET(WholeRow, row.field)
+#define ATTRIBUTE(field) G_STRUCT_OFFSET(WholeRow, attributes.field)
 static const CursorKey destination_keys[] = {
-	{ "destination", load_destination, G_STRUCT_OFFSET(SettingsDestination, destination),
-	  &destination },
-	{ "security_level", cursor_word, G_STRUCT_OFFSET(SettingsDestination, security_level),
-	  &names_security_level },
-	UNSUPPORTED("match"),
-	UNSUPPORTED("fingerprints"),
-	UNSUPPORTED("min_protocol"),
-	UNSUPPORTED("ciphers"),
-	UNSUPPORTED("exclude"),
-	UNSUPPORTED("server_name"),
-	UNSUPPORTED("trust_anchor_files"),
-	UNSUPPORTED("connection_reuse"),
-	{ "note", cursor_text, G_STRUCT_OFFSET(SettingsDestination, note), &any_text },
-	{ "review_by", cursor_text, G_STRUCT_OFFSET(SettingsDestination, review_by), &date },
+	{ "destination", cursor_text, ROW(destination), &kind_destination },
+	{ "security_level", cursor_word, ROW(security_level), &names_security_level },
+	{ "match", cursor_array, ATTRIBUTE(match), &matches },
+	{ "fingerprints", cursor_array, ATTRIBUTE(fingerprints), &fingerprints },
+	{ "min_protocol", cursor_word, ATTRIBUTE(min_protocol), &names_tls_protocol },
+	{ "ciphers", cursor_word, ATTRIBUTE(ciphers), &names_cipher_grade },
+	{ "exclude", cursor_array, ATTRIBUTE(exclude), &ciphers },
+	{ "server_name", cursor_text, ATTRIBUTE(server_name), &kind_server_name },
+	{ "trust_anchor_files", cursor_array, ATTRIBUTE(trust_anchor_files), &paths },
+	{ "connection_reuse", cursor_boolean, ATTRIBUTE(connection_reuse), NULL },
+	{ "note", load_note, 0, NULL },
+	{ "review_by", cursor_text, ATTRIBUTE(review_by), &kind_date },
 };
-static const CursorObject destination_object = KEYS(destination_keys, SettingsDestination);
+static const CursorObject destination_object = { destination_keys, G_N_ELEMENTS(destination_keys),
+						 ROW(place) };
+
+static gboolean
+has_attributes(const SettingsRowAttributes *attributes)
+{
+	static const SettingsRowAttributes none = { 0 };
+
+	return memcmp(attributes, &none, sizeof none) != 0;
+}
 
 static void
 load_destination_row(Cursor *cursor, void *field, const void *arg)
 {
 	SettingsDestination *loaded = field;
-	size_t errors = findings_count(cursor_findings(cursor), SEVERITY_ERROR);
+	size_t errors = count_errors(cursor);
+	WholeRow whole;
 
-	cursor_object(cursor, loaded, arg);
-	if (findings_count(cursor_findings(cursor), SEVERITY_ERROR) != errors)
+	memset(&whole, 0, sizeof whole); /* the gaps too: has_attributes() compares bytes */
+	cursor_object(cursor, &whole, &destination_object);
+	*loaded = whole.row;
+	if (has_attributes(&whole.attributes)) {
+		loaded->attributes = g_new(SettingsRowAttributes, 1);
+		*loaded->attributes = whole.attributes;
+	}
+	if (count_errors(cursor) != errors)
 		return;
-	require_key(cursor, loaded->place, &loaded->destination, "destination");
-	if (loaded->security_level.place == 0)
-		findings_add(cursor_findings(cursor), FINDING_MISSING_KEY, loaded->place,
-			     "the key \"security_level\" is missing here; add it");
-	else if (loaded->security_level.code == SECURITY_FINGERPRINT)
-		findings_add(cursor_findings(cursor), FINDING_NOT_SUPPORTED_YET,
-			     loaded->security_level.place,
-			     "the level \"fingerprint\" is not supported yet; use \"secure\"");
+	require_key(cursor, loaded->place, loaded->destination.place, "destination");
+	require_key(cursor, loaded->place, loaded->security_level.place, "security_level");
 }
 
-static const CursorArray domains = { load_destination_row, sizeof(SettingsDestination),
-				     &destination_object, FALSE };
+static const CursorArray domains = { load_destination_row, sizeof(SettingsDestination), NULL, FALSE,
+				     FALSE };
 
 /* fingerprint is for single destinations: a pin says who one partner is. */
 static void
@@ -278,33 +206,34 @@ load_send_level(Cursor *cursor, void *field, const void *arg)
 	findings_add(cursor_findings(cursor), FINDING_UNKNOWN_WORD, level->place,
 		     "found \"fingerprint\", which can stand in send.domains only; accepted are "
 		     "none, may, encrypt, dane, dane-only, verify or secure");
+	level->is_wrong = TRUE;
 }
 
 #define SEND(field) G_STRUCT_OFFSET(Settings, send.field)
 static const CursorKey send_keys[] = {
 	{ "security_level", load_send_level, SEND(security_level), &names_security_level },
-	{ "trusted_ca_file", cursor_text, SEND(trusted_ca_file), &path },
-	UNSUPPORTED("trusted_ca_directory"),
-	UNSUPPORTED("min_protocol"),
-	UNSUPPORTED("certificate"),
+	{ "certificate", load_certificate, SEND(certificate), NULL },
+	{ "trusted_ca_file", cursor_text, SEND(trusted_ca_file), &kind_path },
+	{ "trusted_ca_directory", cursor_text, SEND(trusted_ca_directory), &kind_path },
+	{ "min_protocol", cursor_word, SEND(min_protocol), &names_tls_protocol },
 	{ "domains", cursor_array, SEND(domains), &domains },
-	UNSUPPORTED("fallback_policy_maps"),
-	UNSUPPORTED("fallback_may_override"),
+	{ "fallback_policy_maps", cursor_array, SEND(fallback_policy_maps), &policy_maps },
+	{ "fallback_may_override", cursor_boolean, SEND(fallback_may_override), NULL },
 };
 static const CursorObject send = { send_keys, G_N_ELEMENTS(send_keys), SEND(place) };
 
 #define POSTFIX(field) G_STRUCT_OFFSET(Settings, postfix.field)
 static const CursorKey postfix_keys[] = {
 	{ "table_type", cursor_word, POSTFIX(table_type), &names_table_type },
-	UNSUPPORTED("policyd"),
-	{ "policyd_user", cursor_text, POSTFIX(policyd_user), &user },
-	{ "policyd_path", cursor_text, POSTFIX(policyd_path), &path },
-	UNSUPPORTED("unguarded_services"),
+	{ "policyd", cursor_word, POSTFIX(policyd), &names_policyd_mode },
+	{ "policyd_user", cursor_text, POSTFIX(policyd_user), &kind_user },
+	{ "policyd_path", cursor_text, POSTFIX(policyd_path), &kind_path },
+	{ "unguarded_services", cursor_array, POSTFIX(unguarded_services), &services },
 };
 static const CursorObject postfix = { postfix_keys, G_N_ELEMENTS(postfix_keys), POSTFIX(place) };
 
 static const CursorKey root_keys[] = {
-	{ "$schema", cursor_text, G_STRUCT_OFFSET(Settings, schema), &any_text },
+	{ "$schema", cursor_text, G_STRUCT_OFFSET(Settings, schema), &kind_any_text },
 	{ "receive", cursor_object, 0, &receive },
 	{ "send", cursor_object, 0, &send },
 	{ "postfix", cursor_object, 0, &postfix },
@@ -355,9 +284,5 @@ settings_load(const char *document, size_t size, Findings *findings)
 	if (!cursor_load(cursor, &root, settings))
 		return NULL;
 	set_absent(settings);
-	if (settings->receive.certificate.place != 0 &&
-	    settings->receive.certificate.chain_files == NULL)
-		findings_add(findings, FINDING_MISSING_KEY, settings->receive.certificate.place,
-			     "the key \"chain_files\" is missing here; add it");
 	return g_steal_pointer(&settings);
 }

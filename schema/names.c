@@ -49,6 +49,26 @@ static const char *const table_type[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(table_type) == N_TABLE_TYPES);
 
+static const char *const tls_protocol[] = {
+	[TLS_PROTOCOL_1_0] = "TLSv1",
+	[TLS_PROTOCOL_1_1] = "TLSv1.1",
+	[TLS_PROTOCOL_1_2] = "TLSv1.2",
+	[TLS_PROTOCOL_1_3] = "TLSv1.3",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(tls_protocol) == N_TLS_PROTOCOLS);
+
+static const char *const cipher_grade[] = {
+	[CIPHER_GRADE_MEDIUM] = "medium",
+	[CIPHER_GRADE_HIGH] = "high",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(cipher_grade) == N_CIPHER_GRADES);
+
+static const char *const policyd_mode[] = {
+	[POLICYD_SPAWN] = "spawn",
+	[POLICYD_SOCKET] = "socket",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(policyd_mode) == N_POLICYD_MODES);
+
 const NameTable names_security_level = { security_level, G_N_ELEMENTS(security_level) };
 const NameTable names_receive_level = { security_level, SECURITY_ENCRYPT + 1 };
 const NameTable names_client_certificate = { client_certificate, G_N_ELEMENTS(client_certificate) };
@@ -56,6 +76,9 @@ const NameTable names_violation = { violation, G_N_ELEMENTS(violation) };
 const NameTable names_policy_failure = { policy_failure, G_N_ELEMENTS(policy_failure) };
 const NameTable names_certificate = { certificate, G_N_ELEMENTS(certificate) };
 const NameTable names_table_type = { table_type, G_N_ELEMENTS(table_type) };
+const NameTable names_tls_protocol = { tls_protocol, G_N_ELEMENTS(tls_protocol) };
+const NameTable names_cipher_grade = { cipher_grade, G_N_ELEMENTS(cipher_grade) };
+const NameTable names_policyd_mode = { policyd_mode, G_N_ELEMENTS(policyd_mode) };
 
 int
 names_code(const NameTable *table, const char *word)

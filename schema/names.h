@@ -48,6 +48,22 @@ typedef enum {
 	N_TABLE_TYPES
 } TableType;
 
+/* A floor for the TLS protocol, oldest first (postconf(5) smtpd_tls_mandatory_protocols, 3.7). */
+typedef enum {
+	TLS_PROTOCOL_1_0,
+	TLS_PROTOCOL_1_1,
+	TLS_PROTOCOL_1_2,
+	TLS_PROTOCOL_1_3,
+	N_TLS_PROTOCOLS
+} TlsProtocol;
+
+/* Cipher grades (postconf(5) smtp_tls_mandatory_ciphers, 3.7). Those below medium are no choice:
+ * from 3.8 on they mean medium. */
+typedef enum { CIPHER_GRADE_MEDIUM, CIPHER_GRADE_HIGH, N_CIPHER_GRADES } CipherGrade;
+
+/* postfix.policyd: who starts policyd, master(8) or the system. */
+typedef enum { POLICYD_SPAWN, POLICYD_SOCKET, N_POLICYD_MODES } PolicydMode;
+
 /* A set of words: words[code] is the word for that code; NULL where the code has no word. */
 typedef struct {
 	const char *const *words;
@@ -61,6 +77,9 @@ extern const NameTable names_violation;          /* report, defer, reject */
 extern const NameTable names_policy_failure;     /* defer, accept */
 extern const NameTable names_certificate;        /* trusted */
 extern const NameTable names_table_type;         /* auto, cdb, … */
+extern const NameTable names_tls_protocol;       /* TLSv1 … TLSv1.3 */
+extern const NameTable names_cipher_grade;       /* medium, high */
+extern const NameTable names_policyd_mode;       /* spawn, socket */
 
 /* The code of word, or -1. Words are case-sensitive, as the settings document has them. */
 int names_code(const NameTable *table, const char *word);

@@ -2,14 +2,46 @@
 /* settings: the model of a settings document; immutable once loaded. load.c fills it. */
 #include "settings.h"
 
+#include "fingerprint.h"
+
+static void
+clear_lists(GArray **const *lists, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		g_clear_pointer(lists[i], g_array_unref);
+}
+
 static void
 free_rules(GArray *rules)
 {
 	for (size_t i = 0; i < rules->len; i++) {
 		SettingsRule *rule = &g_array_index(rules, SettingsRule, i);
-		g_clear_pointer(&rule->sender_domains, g_array_unref);
+		GArray **const lists[] = {
+			&rule->sender_domains,       &rule->recipient_domains,
+			&rule->client_networks,      &rule->client_names,
+			&rule->require.subjects,     &rule->require.issuers,
+			&rule->require.fingerprints, &rule->require.client_networks,
+			&rule->require.client_names,
+		};
+		clear_lists(lists, G_N_ELEMENTS(lists));
 	}
 	g_array_unref(rules);
+}
+
+static void
+free_destinations(GArray *destinations)
+{
+	for (size_t i = 0; i < destinations->len; i++) {
+		SettingsRowAttributes *attributes =
+			g_array_index(destinations, SettingsDestination, i).attributes;
+		if (attributes == NULL)
+			continue;
+		GArray **const lists[] = { &attributes->match, &attributes->fingerprints,
+					   &attributes->exclude, &attributes->trust_anchor_files };
+		clear_lists(lists, G_N_ELEMENTS(lists));
+		g_free(attributes);
+	}
+	g_array_unref(destinations);
 }
 
 void
@@ -17,10 +49,14 @@ settings_free(Settings *settings)
 {
 	if (settings == NULL)
 		return;
+	GArray **const lists[] = {
+		&settings->receive.exempt_networks,      &settings->receive.certificate.chain_files,
+		&settings->send.certificate.chain_files, &settings->send.fallback_policy_maps,
+		&settings->postfix.unguarded_services,
+	};
+	clear_lists(lists, G_N_ELEMENTS(lists));
 	g_clear_pointer(&settings->receive.rules, free_rules);
-	g_clear_pointer(&settings->receive.exempt_networks, g_array_unref);
-	g_clear_pointer(&settings->receive.certificate.chain_files, g_array_unref);
-	g_clear_pointer(&settings->send.domains, g_array_unref);
+	g_clear_pointer(&settings->send.domains, free_destinations);
 	g_string_chunk_free(settings->store);
 	g_free(settings);
 }
@@ -49,10 +85,30 @@ settings_destination(const Settings *settings, size_t n)
 	return &g_array_index(settings->send.domains, SettingsDestination, n);
 }
 
+const SettingsRowAttributes *
+settings_attributes(const SettingsDestination *row)
+{
+	static const SettingsRowAttributes none = { 0 };
+
+	return row->attributes != NULL ? row->attributes : &none;
+}
+
+size_t
+settings_n_texts(const GArray *texts)
+{
+	return texts != NULL ? texts->len : 0;
+}
+
 const char *
 settings_text(const GArray *texts, size_t n)
 {
 	return g_array_index(texts, CursorText, n).text;
+}
+
+size_t
+settings_text_place(const GArray *texts, size_t n)
+{
+	return g_array_index(texts, CursorText, n).place;
 }
 
 gboolean
@@ -90,7 +146,89 @@ settings_receive_needs_anchors(const Settings *settings)
 	if (settings->receive.client_certificate.code == CLIENT_CERTIFICATE_REQUIRE)
 		return TRUE;
 	for (size_t i = 0; i < settings_n_rules(settings); i++)
-		if (settings_rule(settings, i)->require.certificate.code == CERTIFICATE_TRUSTED)
+		if (settings_demands_trust(&settings_rule(settings, i)->require))
 			return TRUE;
 	return FALSE;
+}
+
+gboolean
+settings_send_needs_anchors(const Settings *settings)
+{
+	if (settings_level_needs_anchors(settings->send.security_level.code))
+		return TRUE;
+	for (size_t i = 0; i < settings_n_destinations(settings); i++) {
+		const SettingsDestination *row = settings_destination(settings, i);
+		if (settings_level_needs_anchors(row->security_level.code) &&
+		    settings_attributes(row)->trust_anchor_files == NULL)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+gboolean
+settings_receive_has_anchors(const Settings *settings)
+{
+	return settings->receive.trusted_ca_file.place != 0 ||
+	       settings->receive.trusted_ca_directory.place != 0;
+}
+
+gboolean
+settings_send_has_anchors(const Settings *settings)
+{
+	return settings->send.trusted_ca_file.place != 0 ||
+	       settings->send.trusted_ca_directory.place != 0;
+}
+
+gboolean
+settings_demands_trust(const SettingsRequire *require)
+{
+	return require->certificate.code == CERTIFICATE_TRUSTED || require->subjects != NULL ||
+	       require->issuers != NULL;
+}
+
+gboolean
+settings_demands_certificate(const SettingsRequire *require)
+{
+	return settings_demands_trust(require) || require->fingerprints != NULL;
+}
+
+const GArray *
+settings_rule_keys(const SettingsRule *rule, SelectorKind *kind)
+{
+	const GArray *const lists[] = {
+		[SELECTOR_SENDER] = rule->sender_domains,
+		[SELECTOR_RECIPIENT] = rule->recipient_domains,
+		[SELECTOR_NETWORK] = rule->client_networks,
+		[SELECTOR_NAME] = rule->client_names,
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
+		if (lists[i] != NULL) {
+			*kind = (SelectorKind)i;
+			return lists[i];
+		}
+	return NULL;
+}
+
+const char *
+settings_receive_digest(const Settings *settings)
+{
+	for (size_t i = 0; i < settings_n_rules(settings); i++) {
+		const GArray *pins = settings_rule(settings, i)->require.fingerprints;
+		if (settings_n_texts(pins) > 0 && settings_text(pins, 0) != NULL)
+			return fingerprint_digest(settings_text(pins, 0));
+	}
+	return NULL;
+}
+
+const char *
+settings_send_digest(const Settings *settings)
+{
+	for (size_t i = 0; i < settings_n_destinations(settings); i++) {
+		const GArray *pins =
+			settings_attributes(settings_destination(settings, i))->fingerprints;
+		if (settings_n_texts(pins) > 0 && settings_text(pins, 0) != NULL)
+			return fingerprint_digest(settings_text(pins, 0));
+	}
+	return NULL;
 }

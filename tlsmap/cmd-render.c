@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd-render: prints what would be written; needs the document alone. */
-#include "compile.h"
+#include "describe.h"
 #include "document.h"
 #include "generation.h"
 #include "maincf.h"
@@ -12,6 +12,7 @@
 
 /* The number is printed as 1: it is known only when something is applied. */
 #define PRINTED_GENERATION 1
+#define PIECE ((size_t)64 * 1024)
 #define UNKNOWN_CONFIG_DIRECTORY "/etc/postfix"
 
 /* What the text depends on besides the document. */
@@ -49,19 +50,28 @@ render_maincf(const Document *document, const Target *target)
 	}
 }
 
+/* In pieces: a table may be as large as the document. */
 static void
 render_table(const Document *document, const Target *target)
 {
-	GString *table = policymap_render(document->settings);
+	GString *piece = g_string_sized_new(PIECE * 2);
+	size_t n = settings_n_destinations(document->settings);
 
-	fwrite(table->str, 1, table->len, stdout);
-	g_string_free(table, TRUE);
+	for (size_t i = 0; i < n; i++) {
+		policymap_append(piece, settings_destination(document->settings, i),
+				 target->version);
+		if (piece->len < PIECE && i + 1 < n)
+			continue;
+		fwrite(piece->str, 1, piece->len, stdout);
+		g_string_truncate(piece, 0);
+	}
+	g_string_free(piece, TRUE);
 }
 
 static void
 render_rules(const Document *document, const Target *target)
 {
-	GString *rules = compile_describe(document->settings);
+	GString *rules = describe_rules(document->settings);
 
 	fwrite(rules->str, 1, rules->len, stdout);
 	g_string_free(rules, TRUE);

@@ -11,6 +11,3 @@
  * addresses. */
 GBytes *compile_rules(const Settings *settings, const AddressRewriting *rewriting,
 		      guint64 generation);
-
-/* The rules as text for people: render rules. The caller frees it. */
-GString *compile_describe(const Settings *settings);

@@ -5,6 +5,9 @@
  * a parent, or the global level. In doubt a change is called weaker: that is the one to look at. */
 #include "diff.h"
 
+#include "describe.h"
+#include "policymap.h"
+
 #include <string.h>
 
 /* Rows by destination. */
@@ -20,86 +23,34 @@ index_rows(const Settings *settings)
 	return rows;
 }
 
-/* The level that destination has by rows, as smtp(8) would look it up: the name, then each parent
- * with a leading dot, then the global level. */
-static SecurityLevel
-level_of(const Settings *settings, GHashTable *rows, const char *destination)
+/* The row that decides for destination, as smtp(8) would look it up: the name, then each parent
+ * with a leading dot; NULL: the global level. */
+static const SettingsDestination *
+find_row(GHashTable *rows, const char *destination)
 {
-	if (settings == NULL)
-		return SECURITY_MAY;
 	for (const char *key = destination; key != NULL; key = strchr(key + 1, '.')) {
 		const SettingsDestination *row = g_hash_table_lookup(rows, key);
 		if (row != NULL)
-			return row->security_level.code;
+			return row;
 	}
-	return settings->send.security_level.code;
+	return NULL;
+}
+
+/* What is weaker in any respect is weaker, whatever else is stricter. */
+static ChangeDirection
+both(ChangeDirection one, ChangeDirection other)
+{
+	if (one == CHANGE_WEAKER || other == CHANGE_WEAKER)
+		return CHANGE_WEAKER;
+	return one == CHANGE_EQUAL ? other : one;
 }
 
 static ChangeDirection
-direction(SecurityLevel old_level, SecurityLevel new_level)
+by_number(int before, int after)
 {
-	int before = names_strength(old_level), after = names_strength(new_level);
-
 	if (before == after)
 		return CHANGE_EQUAL;
 	return after > before ? CHANGE_STRICTER : CHANGE_WEAKER;
-}
-
-static const char *
-level_word(const SettingsDestination *row)
-{
-	return row != NULL ? names_word(&names_security_level, row->security_level.code) : NULL;
-}
-
-void
-diff_rows(const Settings *old_settings, const Settings *new_settings, GArray *changes)
-{
-	g_autoptr(GHashTable) old_rows = index_rows(old_settings);
-	g_autoptr(GHashTable) new_rows = index_rows(new_settings);
-
-	for (size_t i = 0; i < settings_n_destinations(new_settings); i++) {
-		const SettingsDestination *row = settings_destination(new_settings, i);
-		const char *name = row->destination.text;
-		const SettingsDestination *before = g_hash_table_lookup(old_rows, name);
-		if (before != NULL && before->security_level.code == row->security_level.code)
-			continue;
-		change_add(changes, CHANGE_ROW, name, level_word(before), level_word(row),
-			   direction(level_of(old_settings, old_rows, name),
-				     row->security_level.code));
-	}
-	for (size_t i = 0; old_settings != NULL && i < settings_n_destinations(old_settings); i++) {
-		const SettingsDestination *row = settings_destination(old_settings, i);
-		const char *name = row->destination.text;
-		if (!g_hash_table_contains(new_rows, name))
-			change_add(changes, CHANGE_ROW, name, level_word(row), NULL,
-				   direction(row->security_level.code,
-					     level_of(new_settings, new_rows, name)));
-	}
-}
-
-/* A list of texts as one text, in document order; the caller frees it. */
-static char *
-dup_joined(const GArray *texts)
-{
-	GString *joined = g_string_new(NULL);
-
-	for (size_t i = 0; i < texts->len; i++)
-		g_string_append_printf(joined, "%s%s", i == 0 ? "" : ", ", settings_text(texts, i));
-	return g_string_free(joined, FALSE);
-}
-
-static char *
-dup_description(const SettingsRule *rule)
-{
-	if (rule == NULL)
-		return NULL;
-	g_autofree char *senders = rule->sender_domains != NULL ? dup_joined(rule->sender_domains)
-								: g_strdup("all mail");
-	return g_strdup_printf("%s; %s; %s", senders,
-			       rule->require.certificate.code == CERTIFICATE_TRUSTED
-				       ? "TLS and trusted certificate"
-				       : "TLS",
-			       names_word(&names_violation, rule->violation.code));
 }
 
 /* Whether every text of part is in whole. */
@@ -108,22 +59,147 @@ contains_all(const GArray *whole, const GArray *part)
 {
 	g_autoptr(GHashTable) set = g_hash_table_new(g_str_hash, g_str_equal);
 
-	for (size_t i = 0; i < whole->len; i++)
+	for (size_t i = 0; i < settings_n_texts(whole); i++)
 		g_hash_table_add(set, (char *)settings_text(whole, i));
-	for (size_t i = 0; i < part->len; i++)
+	for (size_t i = 0; i < settings_n_texts(part); i++)
 		if (!g_hash_table_contains(set, settings_text(part, i)))
 			return FALSE;
 	return TRUE;
+}
+
+/* Lists of which one must be met; NULL demands nothing. */
+static ChangeDirection
+by_choice(const GArray *before, const GArray *after)
+{
+	if (before == NULL || after == NULL)
+		return by_number(before != NULL, after != NULL);
+	if (!contains_all(before, after))
+		return CHANGE_WEAKER;
+	return contains_all(after, before) ? CHANGE_EQUAL : CHANGE_STRICTER;
+}
+
+/* Lists that replace a default which may be narrower or wider. */
+static ChangeDirection
+by_replacement(const GArray *before, const GArray *after)
+{
+	return (before == NULL) != (after == NULL) ? CHANGE_WEAKER : by_choice(before, after);
+}
+
+static ChangeDirection
+by_word(const CursorWord *before, const CursorWord *after)
+{
+	return by_number(before->place != 0 ? before->code + 1 : 0,
+			 after->place != 0 ? after->code + 1 : 0);
+}
+
+static ChangeDirection
+row_direction(SecurityLevel old_level, const SettingsRowAttributes *before, SecurityLevel new_level,
+	      const SettingsRowAttributes *after)
+{
+	ChangeDirection direction = by_number(names_strength(old_level), names_strength(new_level));
+
+	/* Names count only where the level stays: another level has other ones. */
+	if (old_level == new_level) {
+		direction = both(direction, by_replacement(before->match, after->match));
+		direction = both(direction, by_choice(before->fingerprints, after->fingerprints));
+		direction = both(direction, by_replacement(before->trust_anchor_files,
+							   after->trust_anchor_files));
+	}
+	direction = both(direction, by_word(&before->min_protocol, &after->min_protocol));
+	direction = both(direction, by_word(&before->ciphers, &after->ciphers));
+	if (!contains_all(after->exclude, before->exclude))
+		return CHANGE_WEAKER;
+	return contains_all(before->exclude, after->exclude) ? direction
+							     : both(direction, CHANGE_STRICTER);
+}
+
+/* From the row that decided to the one that will; NULL rows stand for the global level. Without an
+ * old document TLS was at "may". */
+static ChangeDirection
+direction(const Settings *old_settings, const SettingsDestination *old_row,
+	  const Settings *new_settings, const SettingsDestination *new_row)
+{
+	static const SettingsRowAttributes none = { 0 };
+	SecurityLevel old_level = old_row != NULL        ? old_row->security_level.code
+				  : old_settings != NULL ? old_settings->send.security_level.code
+							 : SECURITY_MAY;
+	SecurityLevel new_level = new_row != NULL ? new_row->security_level.code
+						  : new_settings->send.security_level.code;
+
+	return row_direction(old_level, old_row != NULL ? settings_attributes(old_row) : &none,
+			     new_level, new_row != NULL ? settings_attributes(new_row) : &none);
+}
+
+static char *
+dup_value(const SettingsDestination *row, PostfixVersion version)
+{
+	return row != NULL ? policymap_dup_value(row, version) : NULL;
+}
+
+void
+diff_rows(const Settings *old_settings, const Settings *new_settings, PostfixVersion version,
+	  GArray *changes)
+{
+	g_autoptr(GHashTable) old_rows = index_rows(old_settings);
+	g_autoptr(GHashTable) new_rows = index_rows(new_settings);
+
+	for (size_t i = 0; i < settings_n_destinations(new_settings); i++) {
+		const SettingsDestination *row = settings_destination(new_settings, i);
+		const char *name = row->destination.text;
+		const SettingsDestination *before = g_hash_table_lookup(old_rows, name);
+		g_autofree char *old_value = dup_value(before, version);
+		g_autofree char *new_value = dup_value(row, version);
+		if (g_strcmp0(old_value, new_value) == 0)
+			continue;
+		change_add(changes, CHANGE_ROW, name, old_value, new_value,
+			   direction(old_settings, find_row(old_rows, name), new_settings, row));
+	}
+	for (size_t i = 0; old_settings != NULL && i < settings_n_destinations(old_settings); i++) {
+		const SettingsDestination *row = settings_destination(old_settings, i);
+		const char *name = row->destination.text;
+		if (g_hash_table_contains(new_rows, name))
+			continue;
+		g_autofree char *old_value = dup_value(row, version);
+		change_add(changes, CHANGE_ROW, name, old_value, NULL,
+			   direction(old_settings, row, new_settings, find_row(new_rows, name)));
+	}
+}
+
+/* Whether a selector still selects all that it did. */
+static gboolean
+selects_all(const GArray *after, const GArray *before)
+{
+	return after == NULL || (before != NULL && contains_all(after, before));
 }
 
 /* Whether all mail that the old rule was about is still ruled by the new one. */
 static gboolean
 covers(const SettingsRule *new_rule, const SettingsRule *old_rule)
 {
-	if (new_rule->sender_domains == NULL)
-		return TRUE;
-	return old_rule->sender_domains != NULL &&
-	       contains_all(new_rule->sender_domains, old_rule->sender_domains);
+	return selects_all(new_rule->sender_domains, old_rule->sender_domains) &&
+	       selects_all(new_rule->recipient_domains, old_rule->recipient_domains) &&
+	       selects_all(new_rule->client_networks, old_rule->client_networks) &&
+	       selects_all(new_rule->client_names, old_rule->client_names);
+}
+
+static ChangeDirection
+require_direction(const SettingsRequire *before, const SettingsRequire *after)
+{
+	const ChangeDirection directions[] = {
+		by_number(settings_demands_trust(before), settings_demands_trust(after)),
+		by_choice(before->subjects, after->subjects),
+		by_choice(before->issuers, after->issuers),
+		by_choice(before->fingerprints, after->fingerprints),
+		by_choice(before->client_networks, after->client_networks),
+		by_choice(before->client_names, after->client_names),
+		by_word(&before->min_protocol, &after->min_protocol),
+		by_number(before->min_cipher_bits.value, after->min_cipher_bits.value),
+	};
+	ChangeDirection direction = CHANGE_EQUAL;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(directions); i++)
+		direction = both(direction, directions[i]);
+	return direction;
 }
 
 static ChangeDirection
@@ -136,11 +212,16 @@ rule_direction(const SettingsRule *old_rule, const SettingsRule *new_rule)
 			return CHANGE_EQUAL;
 		return old_rule == NULL ? CHANGE_STRICTER : CHANGE_WEAKER;
 	}
-	if (!covers(new_rule, old_rule) ||
-	    new_rule->require.certificate.code < old_rule->require.certificate.code ||
-	    new_rule->violation.code < old_rule->violation.code)
+	if (!covers(new_rule, old_rule) || new_rule->violation.code < old_rule->violation.code ||
+	    require_direction(&old_rule->require, &new_rule->require) == CHANGE_WEAKER)
 		return CHANGE_WEAKER;
 	return CHANGE_STRICTER;
+}
+
+static char *
+dup_description(const SettingsRule *rule)
+{
+	return rule != NULL ? describe_dup_rule(rule) : NULL;
 }
 
 static GHashTable *
@@ -172,8 +253,8 @@ diff_exempt(const Settings *old_settings, const Settings *new_settings, GArray *
 {
 	const GArray *before = old_settings->receive.exempt_networks;
 	const GArray *after = new_settings->receive.exempt_networks;
-	g_autofree char *old_text = dup_joined(before);
-	g_autofree char *new_text = dup_joined(after);
+	g_autofree char *old_text = describe_dup_list(before, ", ");
+	g_autofree char *new_text = describe_dup_list(after, ", ");
 
 	if (strcmp(old_text, new_text) == 0)
 		return;

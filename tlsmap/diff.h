@@ -6,7 +6,8 @@
 #include "settings.h"
 
 /* Add the rows of send.domains that differ. old_settings may be NULL: there were none. */
-void diff_rows(const Settings *old_settings, const Settings *new_settings, GArray *changes);
+void diff_rows(const Settings *old_settings, const Settings *new_settings, PostfixVersion version,
+	       GArray *changes);
 
 /* Add the rules of receive.rules, and exempt_networks, that differ. */
 void diff_rules(const Settings *old_settings, const Settings *new_settings, GArray *changes);

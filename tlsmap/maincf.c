@@ -5,6 +5,8 @@
  * is not named by the document: it is left alone, or gets back what it was before tlsmap came. */
 #include "maincf.h"
 
+#include "protocols.h"
+
 #include <string.h>
 
 /* policyd is spawned as often as smtpd(8) connects; the default command_time_limit of 1000s would
@@ -49,10 +51,35 @@ render_smtp_level(const MainCfInput *input)
 		names_word(&names_security_level, input->settings->send.security_level.code));
 }
 
+/* A list of the document as main.cf has it: with commas. */
+static char *
+dup_list(const char *first, const GArray *texts)
+{
+	GString *list = g_string_new(first);
+
+	for (size_t i = 0; i < settings_n_texts(texts); i++)
+		g_string_append_printf(list, "%s%s", list->len == 0 ? "" : ", ",
+				       settings_text(texts, i));
+	return g_string_free(list, FALSE);
+}
+
+/* Our own table first: the first table that knows a key decides (postconf(5) smtp_tls_policy_maps).
+ */
 static char *
 render_policy_maps(const MainCfInput *input)
 {
-	return settings_n_destinations(input->settings) > 0 ? g_strdup(input->table) : NULL;
+	const GArray *fallbacks = input->settings->send.fallback_policy_maps;
+	gboolean has_rows = settings_n_destinations(input->settings) > 0;
+
+	if (!has_rows && settings_n_texts(fallbacks) == 0)
+		return NULL;
+	return dup_list(has_rows ? input->table : NULL, fallbacks);
+}
+
+static gboolean
+is_spawned(const Settings *settings)
+{
+	return settings->postfix.policyd.code == POLICYD_SPAWN;
 }
 
 /* The time limits bound what a hung policyd costs one recipient to 2 × 5 s + 1 s
@@ -63,9 +90,11 @@ render_policy(const MainCfInput *input)
 {
 	if (settings_n_rules(input->settings) == 0)
 		return NULL;
-	return g_strdup_printf("check_policy_service { unix:" MAINCF_POLICY_SOCKET
+	return g_strdup_printf("check_policy_service { unix:%s"
 			       ", timeout=5s, try_limit=2, retry_delay=1s"
 			       ", policy_context=%" G_GUINT64_FORMAT ", { default_action = %s } }",
+			       is_spawned(input->settings) ? MAINCF_POLICY_SOCKET
+							   : MAINCF_SYSTEM_SOCKET,
 			       input->generation,
 			       failure_actions[input->settings->receive.on_policy_failure.code]);
 }
@@ -79,7 +108,9 @@ render_token(const MainCfInput *input)
 static char *
 render_time_limit(const MainCfInput *input)
 {
-	return settings_n_rules(input->settings) > 0 ? g_strdup(TIME_LIMIT) : NULL;
+	return settings_n_rules(input->settings) > 0 && is_spawned(input->settings)
+		       ? g_strdup(TIME_LIMIT)
+		       : NULL;
 }
 
 static char *
@@ -89,30 +120,86 @@ render_smtpd_cafile(const MainCfInput *input)
 }
 
 static char *
+render_smtpd_capath(const MainCfInput *input)
+{
+	return g_strdup(input->settings->receive.trusted_ca_directory.text);
+}
+
+static char *
 render_smtp_cafile(const MainCfInput *input)
 {
 	return g_strdup(input->settings->send.trusted_ca_file.text);
 }
 
 static char *
-render_chain_files(const MainCfInput *input)
+render_smtp_capath(const MainCfInput *input)
 {
-	const GArray *files = input->settings->receive.certificate.chain_files;
-	if (files == NULL)
-		return NULL;
-
-	GString *list = g_string_new(NULL);
-	for (size_t i = 0; i < files->len; i++)
-		g_string_append_printf(list, "%s%s", i == 0 ? "" : ", ", settings_text(files, i));
-	return g_string_free(list, FALSE);
+	return g_strdup(input->settings->send.trusted_ca_directory.text);
 }
 
-/* Beside smtpd_tls_chain_files the older parameters are ignored with a warning (postconf(5)
- * smtpd_tls_chain_files, 3.4 and later): they are emptied. */
 static char *
-render_no_legacy(const MainCfInput *input)
+render_smtpd_chain_files(const MainCfInput *input)
+{
+	const GArray *files = input->settings->receive.certificate.chain_files;
+
+	return files != NULL ? dup_list(NULL, files) : NULL;
+}
+
+static char *
+render_smtp_chain_files(const MainCfInput *input)
+{
+	const GArray *files = input->settings->send.certificate.chain_files;
+
+	return files != NULL ? dup_list(NULL, files) : NULL;
+}
+
+/* Beside *_tls_chain_files the older parameters are ignored with a warning (postconf(5)
+ * smtpd_tls_chain_files, smtp_tls_chain_files, 3.4 and later): they are emptied. */
+static char *
+render_no_smtpd_legacy(const MainCfInput *input)
 {
 	return input->settings->receive.certificate.chain_files != NULL ? g_strdup("") : NULL;
+}
+
+static char *
+render_no_smtp_legacy(const MainCfInput *input)
+{
+	return input->settings->send.certificate.chain_files != NULL ? g_strdup("") : NULL;
+}
+
+/* The mandatory ones, never *_tls_protocols: a floor at "may" makes Postfix fall back to clear. */
+static char *
+dup_floor(const MainCfInput *input, const CursorWord *min_protocol)
+{
+	return min_protocol->place != 0
+		       ? protocols_dup_floor(min_protocol->code, input->version, ", ")
+		       : NULL;
+}
+
+static char *
+render_smtpd_protocols(const MainCfInput *input)
+{
+	return dup_floor(input, &input->settings->receive.min_protocol);
+}
+
+static char *
+render_smtp_protocols(const MainCfInput *input)
+{
+	return dup_floor(input, &input->settings->send.min_protocol);
+}
+
+/* The default changed from md5 to sha256 with compatibility_level 3.6: where there are pins, their
+ * digest is always said (postconf(5) smtpd_tls_fingerprint_digest). */
+static char *
+render_smtpd_digest(const MainCfInput *input)
+{
+	return g_strdup(settings_receive_digest(input->settings));
+}
+
+static char *
+render_smtp_digest(const MainCfInput *input)
+{
+	return g_strdup(settings_send_digest(input->settings));
 }
 
 /* Without it "dane" is silently "may" (postconf(5) smtp_dns_support_level, 3.7). */
@@ -219,6 +306,18 @@ compare_policies(const char *old_value, const char *new_value)
 	return by_order(strstr(old_value, "451") != NULL, strstr(new_value, "451") != NULL);
 }
 
+/* A floor that can't be read counts as weaker. */
+static ChangeDirection
+compare_protocols(const char *old_value, const char *new_value)
+{
+	int old_floor, new_floor;
+
+	if (!protocols_read_floor(old_value, &old_floor) ||
+	    !protocols_read_floor(new_value, &new_floor))
+		return CHANGE_WEAKER;
+	return by_order(old_floor, new_floor);
+}
+
 static ChangeDirection
 compare_equal(const char *old_value, const char *new_value)
 {
@@ -232,6 +331,7 @@ static const char *const stock_cert_file[] = { "/etc/ssl/certs/ssl-cert-snakeoil
 					       "/etc/pki/tls/certs/postfix.pem", NULL };
 static const char *const stock_key_file[] = { "/etc/ssl/private/ssl-cert-snakeoil.key",
 					      "/etc/pki/tls/private/postfix.key", NULL };
+static const char *const stock_capath[] = { "/etc/ssl/certs", "/etc/pki/tls/certs", NULL };
 static const char *const stock_smtp_cafile[] = { "/etc/pki/tls/certs/ca-bundle.crt", NULL };
 
 static const MainCfParameter parameters[] = {
@@ -239,14 +339,20 @@ static const MainCfParameter parameters[] = {
 	  stock_smtpd_level },
 	{ "smtpd_tls_ask_ccert", MAINCF_VALUE, render_ask_ccert, compare_switches, NULL },
 	{ "smtpd_tls_req_ccert", MAINCF_VALUE, render_req_ccert, compare_switches, NULL },
-	{ "smtpd_tls_chain_files", MAINCF_VALUE, render_chain_files, compare_equal, NULL },
-	{ "smtpd_tls_cert_file", MAINCF_VALUE, render_no_legacy, compare_equal, stock_cert_file },
-	{ "smtpd_tls_key_file", MAINCF_VALUE, render_no_legacy, compare_equal, stock_key_file },
-	{ "smtpd_tls_dcert_file", MAINCF_VALUE, render_no_legacy, compare_equal, NULL },
-	{ "smtpd_tls_dkey_file", MAINCF_VALUE, render_no_legacy, compare_equal, NULL },
-	{ "smtpd_tls_eccert_file", MAINCF_VALUE, render_no_legacy, compare_equal, NULL },
-	{ "smtpd_tls_eckey_file", MAINCF_VALUE, render_no_legacy, compare_equal, NULL },
+	{ "smtpd_tls_chain_files", MAINCF_VALUE, render_smtpd_chain_files, compare_equal, NULL },
+	{ "smtpd_tls_cert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal,
+	  stock_cert_file },
+	{ "smtpd_tls_key_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal,
+	  stock_key_file },
+	{ "smtpd_tls_dcert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
+	{ "smtpd_tls_dkey_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
+	{ "smtpd_tls_eccert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
+	{ "smtpd_tls_eckey_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
 	{ "smtpd_tls_CAfile", MAINCF_VALUE, render_smtpd_cafile, compare_anchors, NULL },
+	{ "smtpd_tls_CApath", MAINCF_VALUE, render_smtpd_capath, compare_anchors, stock_capath },
+	{ "smtpd_tls_mandatory_protocols", MAINCF_VALUE, render_smtpd_protocols, compare_protocols,
+	  NULL },
+	{ "smtpd_tls_fingerprint_digest", MAINCF_VALUE, render_smtpd_digest, compare_equal, NULL },
 	{ MAINCF_POLICY_PARAMETER, MAINCF_OWN, render_policy, compare_policies, NULL },
 	{ "tlsgate_time_limit", MAINCF_OWN, render_time_limit, compare_equal, NULL },
 	{ "smtpd_recipient_restrictions", MAINCF_LIST, render_token, compare_tokens, NULL },
@@ -254,7 +360,18 @@ static const MainCfParameter parameters[] = {
 	{ "smtp_tls_security_level", MAINCF_VALUE, render_smtp_level, compare_levels,
 	  stock_smtp_level },
 	{ "smtp_tls_policy_maps", MAINCF_VALUE, render_policy_maps, compare_equal, NULL },
+	{ "smtp_tls_chain_files", MAINCF_VALUE, render_smtp_chain_files, compare_equal, NULL },
+	{ "smtp_tls_cert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
+	{ "smtp_tls_key_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
+	{ "smtp_tls_dcert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
+	{ "smtp_tls_dkey_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
+	{ "smtp_tls_eccert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
+	{ "smtp_tls_eckey_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
 	{ "smtp_tls_CAfile", MAINCF_VALUE, render_smtp_cafile, compare_anchors, stock_smtp_cafile },
+	{ "smtp_tls_CApath", MAINCF_VALUE, render_smtp_capath, compare_anchors, stock_capath },
+	{ "smtp_tls_mandatory_protocols", MAINCF_VALUE, render_smtp_protocols, compare_protocols,
+	  NULL },
+	{ "smtp_tls_fingerprint_digest", MAINCF_VALUE, render_smtp_digest, compare_equal, NULL },
 	{ "smtp_dns_support_level", MAINCF_VALUE, render_dns_support, compare_dnssec, NULL },
 	{ "tls_required_enable", MAINCF_VALUE, render_tls_required, compare_forbidding, NULL },
 };
@@ -379,6 +496,8 @@ maincf_named_generation(const char *value, const char *directory)
 char *
 maincf_dup_service(const Settings *settings, const char *generations_directory)
 {
+	if (!is_spawned(settings) || settings_n_rules(settings) == 0)
+		return NULL;
 	/* maxproc 0: as many as smtpd(8) has processes; private, not chrooted (SMTPD_POLICY_README,
 	 * "Simple policy client/server configuration", 3.7). The line never names a generation. */
 	return g_strdup_printf(MAINCF_SERVICE

@@ -13,6 +13,8 @@
 /* Shown where the token is not the first element, and so may be asked too late. */
 #define MAINCF_TOKEN_MOVED "(" MAINCF_POLICY_TOKEN " behind others)"
 #define MAINCF_POLICY_SOCKET "private/tlsgate"
+/* Below queue_directory, made by the system's socket unit (postfix.policyd: socket). */
+#define MAINCF_SYSTEM_SOCKET "tlsgate/policyd"
 #define MAINCF_SERVICE "tlsgate"
 
 /* How a parameter relates to what was there before. */
@@ -66,5 +68,6 @@ char *maincf_dup_with_first(const char *first, const char *rest);
  * tlsgate_policy, names; 0 where it names none. */
 guint64 maincf_named_generation(const char *value, const char *directory);
 
-/* The master.cf service that runs policyd. The caller frees it. */
+/* The master.cf service that runs policyd; NULL where there is none to be: no rules, or
+ * postfix.policyd is "socket". The caller frees it. */
 char *maincf_dup_service(const Settings *settings, const char *generations_directory);

@@ -55,17 +55,15 @@ find_no_anchors(const Context *context)
 
 	if (g_strcmp0(append, "yes") == 0)
 		return;
-	if (settings_receive_needs_anchors(settings) &&
-	    settings->receive.trusted_ca_file.place == 0 && !is_set(snapshot, "smtpd_tls_CAfile") &&
-	    !is_set(snapshot, "smtpd_tls_CApath"))
+	if (settings_receive_needs_anchors(settings) && !settings_receive_has_anchors(settings) &&
+	    !is_set(snapshot, "smtpd_tls_CAfile") && !is_set(snapshot, "smtpd_tls_CApath"))
 		findings_add_live(
 			context->findings, FINDING_NO_LIVE_TRUST_ANCHORS, "receive.trusted_ca_file",
 			"client certificates must be trusted, but neither the document nor "
 			"this Postfix (smtpd_tls_CAfile, smtpd_tls_CApath) says whose: every "
 			"client would be refused; name a file of CA certificates");
-	if (settings_any_send_level(settings, settings_level_needs_anchors) &&
-	    settings->send.trusted_ca_file.place == 0 && !is_set(snapshot, "smtp_tls_CAfile") &&
-	    !is_set(snapshot, "smtp_tls_CApath"))
+	if (settings_send_needs_anchors(settings) && !settings_send_has_anchors(settings) &&
+	    !is_set(snapshot, "smtp_tls_CAfile") && !is_set(snapshot, "smtp_tls_CApath"))
 		findings_add_live(
 			context->findings, FINDING_NO_LIVE_TRUST_ANCHORS, "send.trusted_ca_file",
 			"server certificates must be trusted, but neither the document nor "
@@ -83,28 +81,84 @@ refuse_file(const Context *context, const char *where, char *reason)
 	g_free(reason);
 }
 
+static void
+check_chain(const Context *context, const char *where, const GArray *chain)
+{
+	if (chain == NULL)
+		return;
+	g_autofree const char **files = g_new0(const char *, chain->len);
+	for (size_t i = 0; i < chain->len; i++)
+		files[i] = settings_text(chain, i);
+	refuse_file(context, where, certificate_check_chain(files, chain->len));
+}
+
+/* The files of the rows, each once: many rows may name the same. */
+static void
+check_row_anchors(const Context *context)
+{
+	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+	for (size_t i = 0; i < settings_n_destinations(context->settings); i++) {
+		const GArray *files =
+			settings_attributes(settings_destination(context->settings, i))
+				->trust_anchor_files;
+		for (size_t j = 0; j < settings_n_texts(files); j++)
+			if (g_hash_table_add(seen, (char *)settings_text(files, j)))
+				refuse_file(context, "send.domains: trust_anchor_files",
+					    certificate_check_anchors(settings_text(files, j)));
+	}
+}
+
 /* Postfix would start all the same, and answer 454 to each STARTTLS (src/smtpd/smtpd.c, 3.7). */
 static void
 find_unusable_files(const Context *context)
 {
 	const Settings *settings = context->settings;
-	const GArray *chain = settings->receive.certificate.chain_files;
 	const char *const anchors[][2] = {
 		{ "receive.trusted_ca_file", settings->receive.trusted_ca_file.text },
 		{ "send.trusted_ca_file", settings->send.trusted_ca_file.text },
 	};
 
-	if (chain != NULL) {
-		g_autofree const char **files = g_new0(const char *, chain->len);
-		for (size_t i = 0; i < chain->len; i++)
-			files[i] = settings_text(chain, i);
-		refuse_file(context, "receive.certificate.chain_files",
-			    certificate_check_chain(files, chain->len));
-	}
+	check_chain(context, "receive.certificate.chain_files",
+		    settings->receive.certificate.chain_files);
+	check_chain(context, "send.certificate.chain_files",
+		    settings->send.certificate.chain_files);
 	for (size_t i = 0; i < G_N_ELEMENTS(anchors); i++)
 		if (anchors[i][1] != NULL)
 			refuse_file(context, anchors[i][0],
 				    certificate_check_anchors(anchors[i][1]));
+	check_row_anchors(context);
+}
+
+/* Whether policyd of this version judges all that the rule says. */
+static gboolean
+is_enforced(const SettingsRule *rule)
+{
+	const SettingsRequire *require = &rule->require;
+
+	return rule->recipient_domains == NULL && rule->client_networks == NULL &&
+	       rule->client_names == NULL && require->subjects == NULL &&
+	       require->issuers == NULL && require->fingerprints == NULL &&
+	       require->client_networks == NULL && require->client_names == NULL &&
+	       require->min_protocol.place == 0 && require->min_cipher_bits.place == 0;
+}
+
+/* What the document may say and this version can't keep yet is never put in force. */
+static void
+find_not_supported(const Context *context)
+{
+	const Settings *settings = context->settings;
+
+	for (size_t i = 0; i < settings_n_rules(settings); i++)
+		if (!is_enforced(settings_rule(settings, i)))
+			findings_add_live(
+				context->findings, FINDING_NOT_SUPPORTED_YET, "receive.rules",
+				"policyd of this version can't judge all that rule \"%s\" says",
+				settings_rule(settings, i)->name.text);
+	if (settings->postfix.policyd.code == POLICYD_SOCKET)
+		findings_add_live(context->findings, FINDING_NOT_SUPPORTED_YET, "postfix.policyd",
+				  "policyd of this version has no socket of its own; write "
+				  "\"spawn\"");
 }
 
 /* An older Postfix takes what it does not know for a parameter of the administrator's own, and
@@ -149,13 +203,25 @@ hides(const Context *context, const MainCfParameter *parameter, const char *valu
 	return parameter->compare(wanted, value) == CHANGE_WEAKER;
 }
 
+static gboolean
+is_unguarded(const Settings *settings, const char *service)
+{
+	const GArray *named = settings->postfix.unguarded_services;
+
+	for (size_t i = 0; i < settings_n_texts(named); i++)
+		if (strcmp(settings_text(named, i), service) == 0)
+			return TRUE;
+	return FALSE;
+}
+
 static void
 find_hidden_services(const Context *context)
 {
 	for (size_t i = 0; i < context->snapshot->overrides->len; i++) {
 		const SnapshotOverride *override = context->snapshot->overrides->pdata[i];
 		const MainCfParameter *parameter = maincf_find(override->parameter);
-		if (parameter == NULL || !hides(context, parameter, override->value))
+		if (parameter == NULL || is_unguarded(context->settings, override->service) ||
+		    !hides(context, parameter, override->value))
 			continue;
 		gboolean is_list = parameter->kind == MAINCF_LIST;
 		const char *comma = is_list && *override->value != '\0' ? "," : "";
@@ -164,7 +230,8 @@ find_hidden_services(const Context *context)
 		g_autofree char *cure =
 			is_list ? g_strdup_printf("write -o %s=" MAINCF_POLICY_TOKEN "%s%s",
 						  parameter->name, comma, override->value)
-				: g_strdup("remove it");
+				: g_strdup("remove it, or name the service in "
+					   "postfix.unguarded_services");
 		findings_add_live(context->findings, FINDING_HIDDEN_SERVICE, where,
 				  "-o %s=%s takes this service out of what the document says; %s",
 				  parameter->name, override->value, cure);
@@ -205,8 +272,8 @@ find_obsolete(const Context *context)
 }
 
 static void (*const obstacles[])(const Context *context) = {
-	find_too_old,        find_no_certificate,  find_no_anchors,
-	find_unusable_files, find_hidden_services, find_obsolete,
+	find_too_old,         find_no_certificate, find_no_anchors,    find_unusable_files,
+	find_hidden_services, find_obsolete,       find_not_supported,
 };
 
 void

@@ -325,9 +325,8 @@ plan_service(Plan *plan, gboolean adopt, Findings *findings)
 	const char *written = plan->current != NULL ? plan->current->service : NULL;
 	gboolean is_asked = snapshot_value(plan->snapshot, MAINCF_POLICY_PARAMETER) != NULL;
 
-	if (settings_n_rules(plan->settings) > 0)
-		plan->service = maincf_dup_service(plan->settings, plan->directory);
-	else if (is_asked)
+	plan->service = maincf_dup_service(plan->settings, plan->directory);
+	if (plan->service == NULL && is_asked)
 		plan->service = g_strdup(live);
 	plan->service_changes = g_strcmp0(live, plan->service) != 0;
 	plan->manifest->service = g_strdup(plan->service);
@@ -385,11 +384,11 @@ plan_files(Plan *plan)
 static void
 plan_contents(Plan *plan)
 {
-	plan->table = policymap_render(plan->settings);
+	plan->table = policymap_render(plan->settings, plan->snapshot->version);
 	if (settings_n_rules(plan->settings) > 0)
 		plan->rules =
 			compile_rules(plan->settings, &plan->snapshot->rewriting, plan->number);
-	diff_rows(plan->old_settings, plan->settings, plan->changes);
+	diff_rows(plan->old_settings, plan->settings, plan->snapshot->version, plan->changes);
 	diff_rules(plan->old_settings, plan->settings, plan->changes);
 }
 

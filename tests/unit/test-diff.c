@@ -9,13 +9,18 @@ typedef struct {
 	const char *name;
 	const char *old_document; /* NULL: none */
 	const char *new_document;
-	const char *changes; /* "NAME OLD>NEW DIRECTION", one a line */
+	const char *changes; /* "NAME OLD>NEW DIRECTION", one a line; NULL: one that is stricter */
 } Row;
 
 #define ROWS(rows) "{\"send\":{\"domains\":[" rows "]}}"
 #define ENCRYPT_ROWS(rows) "{\"send\":{\"security_level\":\"encrypt\",\"domains\":[" rows "]}}"
 #define DOMAIN(name, level) "{\"destination\":\"" name "\",\"security_level\":\"" level "\"}"
 #define RULES(rules) "{\"receive\":{\"client_certificate\":\"request\",\"rules\":[" rules "]}}"
+#define ROW(name, rest) "{\"destination\":\"" name "\"," rest "}"
+#define PIN(digits) "\"" digits ":00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00\""
+#define RULE(rest) \
+	"{\"receive\":{\"client_certificate\":\"request\",\"rules\":[{\"name\":\"r\"" rest "}]}}"
+#define REQUIRE(rest) RULE(",\"require\":{" rest "}")
 #define FROM(name, domains) "{\"name\":\"" name "\",\"sender_domains\":[" domains "]}"
 
 static const Row rows[] = {
@@ -33,26 +38,64 @@ static const Row rows[] = {
 	  "a.example none>- stricter\n" },
 	{ "row-changed", ROWS(DOMAIN("a.example", "secure")), ROWS(DOMAIN("a.example", "dane")),
 	  "a.example secure>dane weaker\n" },
+	{ "match-added-is-weaker", ROWS(DOMAIN("a.example", "secure")),
+	  ROWS(ROW("a.example", "\"security_level\":\"secure\",\"match\":[\"b.example\"]")),
+	  "a.example secure>secure match=b.example weaker\n" },
+	{ "pin-removed-from-several-is-stricter",
+	  ROWS(ROW("a.example", "\"security_level\":\"fingerprint\",\"fingerprints\":[" PIN(
+					"AA") "," PIN("BB") "]")),
+	  ROWS(ROW("a.example",
+		   "\"security_level\":\"fingerprint\",\"fingerprints\":[" PIN("BB") "]")),
+	  NULL },
+	{ "floor-raised-is-stricter",
+	  ROWS(ROW("a.example", "\"security_level\":\"encrypt\",\"min_protocol\":\"TLSv1.2\"")),
+	  ROWS(ROW("a.example", "\"security_level\":\"encrypt\",\"min_protocol\":\"TLSv1.3\"")),
+	  "a.example encrypt protocols=>=TLSv1.2>encrypt protocols=>=TLSv1.3 stricter\n" },
+	{ "level-raised-without-the-floor-is-weaker",
+	  ROWS(ROW("a.example", "\"security_level\":\"encrypt\",\"min_protocol\":\"TLSv1.2\"")),
+	  ROWS(DOMAIN("a.example", "secure")),
+	  "a.example encrypt protocols=>=TLSv1.2>secure weaker\n" },
+	{ "exclusion-gone-is-weaker",
+	  ROWS(ROW("a.example", "\"security_level\":\"encrypt\",\"exclude\":[\"RC4\",\"MD5\"]")),
+	  ROWS(ROW("a.example", "\"security_level\":\"encrypt\",\"exclude\":[\"RC4\"]")),
+	  "a.example encrypt exclude=RC4:MD5>encrypt exclude=RC4 weaker\n" },
+	{ "server-name-changed-is-equal",
+	  ROWS(ROW("a.example", "\"security_level\":\"encrypt\",\"server_name\":\"b.example\"")),
+	  ROWS(DOMAIN("a.example", "encrypt")),
+	  "a.example encrypt servername=b.example>encrypt equal\n" },
+	{ "selector-added-is-weaker", RULE(""), RULE(",\"recipient_domains\":[\"a.example\"]"),
+	  "r all mail needs TLS, else reject>mail to a.example needs TLS, else reject weaker\n" },
+	{ "demand-added-is-stricter", REQUIRE(""), REQUIRE("\"subjects\":[\"mx\"]"),
+	  "r all mail needs TLS, else reject>all mail needs TLS and a trusted client certificate "
+	  "for one of mx, else reject stricter\n" },
+	{ "another-subject-is-weaker", REQUIRE("\"subjects\":[\"mx\"]"),
+	  REQUIRE("\"subjects\":[\"mx\",\"my\"]"),
+	  "r all mail needs TLS and a trusted client certificate for one of mx, else reject>all mail "
+	  "needs TLS and a trusted client certificate for one of mx, my, else reject weaker\n" },
+	{ "lower-cipher-bits-are-weaker", REQUIRE("\"min_cipher_bits\":256"),
+	  REQUIRE("\"min_cipher_bits\":128"),
+	  "r all mail needs TLS, at least 256 bits, else reject>all mail needs TLS, at least 128 "
+	  "bits, else reject weaker\n" },
 	{ "new-rule", NULL, RULES(FROM("r", "\"a.example\"")),
-	  "r ->a.example; TLS; reject stricter\n" },
+	  "r ->mail from a.example needs TLS, else reject stricter\n" },
 	{ "new-rule-that-only-reports", NULL, RULES("{\"name\":\"r\",\"violation\":\"report\"}"),
-	  "r ->all mail; TLS; report equal\n" },
+	  "r ->all mail needs TLS, else report equal\n" },
 	{ "rule-gone", RULES(FROM("r", "\"a.example\"")), RULES(),
-	  "r a.example; TLS; reject>- weaker\n" },
+	  "r mail from a.example needs TLS, else reject>- weaker\n" },
 	{ "rule-about-more", RULES(FROM("r", "\"a.example\"")),
 	  RULES(FROM("r", "\"a.example\",\"b.example\"")),
-	  "r a.example; TLS; reject>a.example, b.example; TLS; reject stricter\n" },
+	  "r mail from a.example needs TLS, else reject>mail from a.example, b.example needs TLS, else reject stricter\n" },
 	{ "rule-about-less", RULES("{\"name\":\"r\"}"), RULES(FROM("r", "\"a.example\"")),
-	  "r all mail; TLS; reject>a.example; TLS; reject weaker\n" },
+	  "r all mail needs TLS, else reject>mail from a.example needs TLS, else reject weaker\n" },
 	{ "rule-about-other-mail", RULES(FROM("r", "\"a.example\"")),
 	  RULES(FROM("r", "\"b.example\"")),
-	  "r a.example; TLS; reject>b.example; TLS; reject weaker\n" },
+	  "r mail from a.example needs TLS, else reject>mail from b.example needs TLS, else reject weaker\n" },
 	{ "certificate-demanded-too", RULES("{\"name\":\"r\"}"),
 	  RULES("{\"name\":\"r\",\"require\":{\"certificate\":\"trusted\"}}"),
-	  "r all mail; TLS; reject>all mail; TLS and trusted certificate; reject stricter\n" },
+	  "r all mail needs TLS, else reject>all mail needs TLS and a trusted client certificate, else reject stricter\n" },
 	{ "stricter-in-one-weaker-in-another", RULES("{\"name\":\"r\"}"),
 	  RULES("{\"name\":\"r\",\"require\":{\"certificate\":\"trusted\"},\"violation\":\"defer\"}"),
-	  "r all mail; TLS; reject>all mail; TLS and trusted certificate; defer weaker\n" },
+	  "r all mail needs TLS, else reject>all mail needs TLS and a trusted client certificate, else defer weaker\n" },
 	{ "note-is-no-change", RULES("{\"name\":\"r\",\"note\":\"a\"}"),
 	  RULES("{\"name\":\"r\",\"note\":\"b\",\"review_by\":\"2027-01-01\"}"), "" },
 	{ "more-exempt", "{\"receive\":{\"exempt_networks\":[],\"rules\":[{\"name\":\"r\"}]}}",
@@ -88,7 +131,7 @@ test_row(const void *data)
 	g_autoptr(GArray) changes = change_list_new();
 	g_autoptr(GString) text = g_string_new(NULL);
 
-	diff_rows(before, after, changes);
+	diff_rows(before, after, VERSION_NEWEST, changes);
 	diff_rules(before, after, changes);
 	for (size_t i = 0; i < changes->len; i++) {
 		const Change *change = &g_array_index(changes, Change, i);
@@ -97,7 +140,10 @@ test_row(const void *data)
 				       change->new_value != NULL ? change->new_value : "-",
 				       change_direction_word(change->direction));
 	}
-	g_assert_cmpstr(text->str, ==, row->changes);
+	if (row->changes != NULL)
+		g_assert_cmpstr(text->str, ==, row->changes);
+	else /* too long to be written out */
+		g_assert_true(g_str_has_suffix(text->str, " stricter\n"));
 }
 
 int

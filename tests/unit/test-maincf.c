@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the document becomes in main.cf and the tables; lists and values of others read rightly. */
 #include "compile.h"
+#include "describe.h"
 #include "maincf.h"
 #include "policymap.h"
 #include "rows.h"
@@ -29,9 +30,57 @@ typedef struct {
 	"retry_delay=1s, policy_context=7, { default_action = " action " } }\n"                 \
 	"tlsgate_time_limit=86400\nsmtpd_recipient_restrictions=$tlsgate_policy\n"              \
 	"smtpd_data_restrictions=$tlsgate_policy\n"
+#define PIN20 "AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA"
 #define DEFER "451 4.3.5 TLS policy is unavailable, try again later"
 
+#define NO_SMTP_LEGACY                                                                         \
+	"smtp_tls_cert_file=\nsmtp_tls_key_file=\nsmtp_tls_dcert_file=\nsmtp_tls_dkey_file=\n" \
+	"smtp_tls_eccert_file=\nsmtp_tls_eckey_file=\n"
+
 static const RenderRow render_rows[] = {
+	{ "floors-from-3.6-on",
+	  "{\"receive\":{\"min_protocol\":\"TLSv1.2\"},\"send\":{\"min_protocol\":\"TLSv1.3\"}}",
+	  { 3, 6 },
+	  LEVELS("may", "no", "no") "smtpd_tls_mandatory_protocols=>=TLSv1.2\n" SEND(
+		  "may") "smtp_tls_mandatory_protocols=>=TLSv1.3\n" },
+	{ "floors-before-3.6",
+	  "{\"receive\":{\"min_protocol\":\"TLSv1\"},\"send\":{\"min_protocol\":\"TLSv1.3\"}}",
+	  { 3, 5 },
+	  LEVELS("may", "no", "no") "smtpd_tls_mandatory_protocols=!SSLv2, !SSLv3\n" SEND(
+		  "may") "smtp_tls_mandatory_protocols=!SSLv2, !SSLv3, !TLSv1, !TLSv1.1, !TLSv1.2\n" },
+	{ "trust-by-directory",
+	  "{\"receive\":{\"trusted_ca_directory\":\"/a\"},\"send\":{\"trusted_ca_directory\":\"/b\"}}",
+	  { 3, 7 },
+	  LEVELS("may", "no", "no") "smtpd_tls_CApath=/a\n" SEND("may") "smtp_tls_CApath=/b\n" },
+	{ "client-certificate-empties-the-older-parameters",
+	  "{\"send\":{\"certificate\":{\"chain_files\":[\"/a\"]}}}",
+	  { 3, 7 },
+	  LEVELS("may", "no", "no") SEND("may") "smtp_tls_chain_files=/a\n" NO_SMTP_LEGACY },
+	{ "fallback-behind-the-rows",
+	  "{\"send\":{\"domains\":[{\"destination\":\"a.example\",\"security_level\":\"may\"}],"
+	  "\"fallback_policy_maps\":[\"socketmap:inet:127.0.0.1:8461:postfix\",\"hash:/h\"]}}",
+	  { 3, 7 },
+	  LEVELS("may", "no", "no")
+		  SEND("may") "smtp_tls_policy_maps=" TABLE
+			      ", socketmap:inet:127.0.0.1:8461:postfix, hash:/h\n" },
+	{ "fallback-alone",
+	  "{\"send\":{\"fallback_policy_maps\":[\"hash:/h\"]}}",
+	  { 3, 7 },
+	  LEVELS("may", "no", "no") SEND("may") "smtp_tls_policy_maps=hash:/h\n" },
+	{ "digest-of-receiving-pins",
+	  "{\"receive\":{\"client_certificate\":\"request\",\"rules\":[{\"name\":\"a\",\"require\":"
+	  "{\"fingerprints\":[\"" PIN20 "\"]}}]}}",
+	  { 3, 7 },
+	  LEVELS("may", "yes", "no") "smtpd_tls_fingerprint_digest=sha1\n" POLICY(DEFER)
+		  SEND("may") },
+	{ "policyd-by-a-system-socket",
+	  "{\"receive\":{\"rules\":[{\"name\":\"a\"}]},\"postfix\":{\"policyd\":\"socket\"}}",
+	  { 3, 7 },
+	  LEVELS("may", "no",
+		 "no") "tlsgate_policy=check_policy_service { unix:tlsgate/policyd, timeout=5s, try_limit=2, "
+		       "retry_delay=1s, policy_context=7, { default_action = " DEFER " } }\n"
+		       "smtpd_recipient_restrictions=$tlsgate_policy\nsmtpd_data_restrictions=$tlsgate_policy\n" SEND(
+			       "may") },
 	{ "defaults", "{}", { 3, 7 }, LEVELS("may", "no", "no") SEND("may") },
 	{ "all-none",
 	  "{\"receive\":{\"security_level\":\"none\"},\"send\":{\"security_level\":\"none\"}}",
@@ -240,27 +289,95 @@ test_version(const void *data)
 	}
 }
 
-static void
-test_table(void)
-{
-	g_autoptr(Settings) settings = load(
-		"{\"send\":{\"domains\":[{\"destination\":\"A.Example\",\"security_level\":\"secure\"},"
-		"{\"destination\":\".a.example\",\"security_level\":\"dane-only\"}]}}");
-	GString *table = policymap_render(settings);
+typedef struct {
+	const char *name;
+	const char *row; /* the members of one row of send.domains */
+	PostfixVersion version;
+	const char *table;
+} TableRow;
 
-	g_assert_cmpstr(table->str, ==, "a.example\tsecure\n.a.example\tdane-only\n");
+#define IDN_ROW "\"destination\":\"[b\u00fccher.example]:25\",\"security_level\":\"may\""
+#define PIN "AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA"
+#define PIN2 "BB:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA:AA"
+
+static const TableRow table_rows[] = {
+	{ "lower-case",
+	  "\"destination\":\"A.Example\",\"security_level\":\"secure\"",
+	  { 3, 7 },
+	  "a.example\tsecure\n" },
+	{ "below-a-domain",
+	  "\"destination\":\".a.example\",\"security_level\":\"dane-only\"",
+	  { 3, 7 },
+	  ".a.example\tdane-only\n" },
+	{ "next-hop-stays-as-spelled",
+	  "\"destination\":\"[Mx.A.Example]:587\",\"security_level\":\"encrypt\"",
+	  { 3, 7 },
+	  "[mx.a.example]:587\tencrypt\n" },
+	{ "both-forms-of-a-name",
+	  IDN_ROW,
+	  { 3, 7 },
+	  "[xn--bcher-kva.example]:25\tmay\n[b\303\274cher.example]:25\tmay\n" },
+	{ "match",
+	  "\"destination\":\"a.example\",\"security_level\":\"secure\",\"match\":[\"nexthop\","
+	  "\".Mx.example\"]",
+	  { 3, 7 },
+	  "a.example\tsecure match=nexthop:.mx.example\n" },
+	{ "fingerprints",
+	  "\"destination\":\"a.example\",\"security_level\":\"fingerprint\",\"fingerprints\":"
+	  "[\"" PIN "\",\"" PIN2 "\"]",
+	  { 3, 7 },
+	  "a.example\tfingerprint match=" PIN "|" PIN2 "\n" },
+	{ "floor-from-3.6-on",
+	  "\"destination\":\"a.example\",\"security_level\":\"encrypt\",\"min_protocol\":"
+	  "\"TLSv1.3\"",
+	  { 3, 6 },
+	  "a.example\tencrypt protocols=>=TLSv1.3\n" },
+	{ "floor-before-3.6",
+	  "\"destination\":\"a.example\",\"security_level\":\"encrypt\",\"min_protocol\":"
+	  "\"TLSv1.2\"",
+	  { 3, 5 },
+	  "a.example\tencrypt protocols=!SSLv2:!SSLv3:!TLSv1:!TLSv1.1\n" },
+	{ "all-else",
+	  "\"destination\":\"a.example\",\"security_level\":\"verify\",\"ciphers\":\"high\","
+	  "\"exclude\":[\"aNULL\",\"kRSA+SHA1\"],\"server_name\":\"Mx.a.example\","
+	  "\"trust_anchor_files\":[\"/a\",\"/b\"],\"connection_reuse\":false",
+	  { 3, 7 },
+	  "a.example\tverify ciphers=high exclude=aNULL:kRSA+SHA1 servername=mx.a.example tafile=/a "
+	  "tafile=/b connection_reuse=no\n" },
+};
+
+static void
+test_table(const void *data)
+{
+	const TableRow *row = data;
+	g_autofree char *document = g_strdup_printf("{\"send\":{\"domains\":[{%s}]}}", row->row);
+	g_autoptr(Settings) settings = load(document);
+	GString *table = policymap_render(settings, row->version);
+
+	g_assert_cmpstr(table->str, ==, row->table);
 	g_string_free(table, TRUE);
 }
 
 static void
 test_service(void)
 {
-	g_autoptr(Settings) settings = load("{}");
+	g_autoptr(Settings) settings = load("{\"receive\":{\"rules\":[{\"name\":\"a\"}]}}");
 	g_autofree char *service = maincf_dup_service(settings, DIRECTORY);
 
 	g_assert_cmpstr(service, ==,
 			"tlsgate unix - n n - 0 spawn user=tlsgate "
 			"argv=/usr/libexec/tlsgate/policyd --generations /c/tlsgate/gen");
+}
+
+static void
+test_no_service(void)
+{
+	g_autoptr(Settings) without_rules = load("{}");
+	g_autoptr(Settings) socket = load(
+		"{\"receive\":{\"rules\":[{\"name\":\"a\"}]},\"postfix\":{\"policyd\":\"socket\"}}");
+
+	g_assert_null(maincf_dup_service(without_rules, DIRECTORY));
+	g_assert_null(maincf_dup_service(socket, DIRECTORY));
 }
 
 int
@@ -272,7 +389,8 @@ main(int argc, char **argv)
 	ROWS_ADD("named-generation", named_rows, test_named);
 	ROWS_ADD("direction", direction_rows, test_direction);
 	ROWS_ADD("version", version_rows, test_version);
-	g_test_add_func("/policymap/rows-in-lower-case", test_table);
+	ROWS_ADD("policymap", table_rows, test_table);
+	g_test_add_func("/service/none-without-rules-or-with-a-socket", test_no_service);
 	g_test_add_func("/service/line-names-no-generation", test_service);
 	return g_test_run();
 }
