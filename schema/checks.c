@@ -195,8 +195,8 @@ level_takes(SecurityLevel level, AttributeAt at)
 
 static const char *const attribute_reasons[] = {
 	[AT_ANY_TLS] = "there is no TLS at this level; remove it, or raise the level",
-	[AT_MANDATORY] = "where a server can't do it, Postfix would send in clear at this level; "
-			 "remove it, or raise the level to \"encrypt\" or more",
+	[AT_MANDATORY] = ("where a server can't do it, Postfix would send in clear at this level; "
+			  "remove it, or raise the level to \"encrypt\" or more"),
 	[AT_NAMES] = "only \"verify\" and \"secure\" take it; remove it, or change the level",
 	[AT_FINGERPRINT] = "only \"fingerprint\" takes it; remove it, or change the level",
 };
