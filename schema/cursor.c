@@ -13,8 +13,13 @@ struct Cursor {
 	ReaderEvent event; /* the present one */
 	GStringChunk *store;
 	Findings *findings;
-	gboolean is_broken; /* the text is not JSON: unwind */
+	gboolean is_broken;      /* the text is not JSON: unwind */
+	CursorProgress progress; /* NULL: nobody wants to know */
+	void *progress_data;
+	size_t next_report; /* offset */
 };
+
+#define REPORT_EVERY ((size_t)1 << 20)
 
 Cursor *
 cursor_new(const char *document, size_t size, GStringChunk *store, Findings *findings)
@@ -34,6 +39,24 @@ cursor_free(Cursor *cursor)
 		return;
 	reader_free(cursor->reader);
 	g_free(cursor);
+}
+
+void
+cursor_set_progress(Cursor *cursor, CursorProgress progress, void *data)
+{
+	cursor->progress = progress;
+	cursor->progress_data = data;
+}
+
+static void
+report_progress(Cursor *cursor)
+{
+	size_t offset = reader_offset(cursor->reader);
+
+	if (cursor->progress == NULL || offset < cursor->next_report)
+		return;
+	cursor->next_report = offset + REPORT_EVERY;
+	cursor->progress(offset, cursor->progress_data);
 }
 
 size_t
@@ -185,6 +208,7 @@ cursor_array(Cursor *cursor, void *field, const void *arg)
 	if (*items == NULL)
 		*items = g_array_new(FALSE, TRUE, array->size);
 	while (next(cursor) != READER_ARRAY_END && !cursor->is_broken) {
+		report_progress(cursor);
 		g_array_set_size(*items, (*items)->len + 1);
 		array->load(cursor, (*items)->data + array->size * ((*items)->len - 1), array->arg);
 	}

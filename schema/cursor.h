@@ -86,10 +86,15 @@ typedef struct {
 #define CURSOR_MAX_TEXT 4096
 #define CURSOR_TEXT_SIZE (CURSOR_MAX_TEXT * 4 + 1)
 
+/* Told how far reading has come, about once in a megabyte; offset rises. */
+typedef void (*CursorProgress)(size_t offset, void *data);
+
 /* A cursor over document. Texts are kept in store, findings go to findings; both are borrowed. */
 Cursor *cursor_new(const char *document, size_t size, GStringChunk *store, Findings *findings);
 void cursor_free(Cursor *cursor);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Cursor, cursor_free)
+
+void cursor_set_progress(Cursor *cursor, CursorProgress progress, void *data);
 
 /* Read the whole document, which must be one object, into target. FALSE when the text is not JSON:
  * then findings holds that one finding alone. */

@@ -61,5 +61,6 @@ void
 hostname_fold(char *name)
 {
 	for (char *p = name; *p != '\0'; p++)
-		*p = g_ascii_tolower(*p);
+		if (*p >= 'A' && *p <= 'Z')
+			*p += 'a' - 'A';
 }

@@ -269,7 +269,7 @@ set_absent(Settings *settings)
 }
 
 Settings *
-settings_load(const char *document, size_t size, Findings *findings)
+settings_load(const char *document, size_t size, const SettingsWatch *watch, Findings *findings)
 {
 	g_autoptr(Settings) settings = g_new0(Settings, 1);
 
@@ -281,6 +281,8 @@ settings_load(const char *document, size_t size, Findings *findings)
 	settings->postfix.table_type.code = TABLE_TYPE_AUTO;
 
 	g_autoptr(Cursor) cursor = cursor_new(document, size, settings->store, findings);
+	if (watch != NULL)
+		cursor_set_progress(cursor, watch->progress, watch->data);
 	if (!cursor_load(cursor, &root, settings))
 		return NULL;
 	set_absent(settings);

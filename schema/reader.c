@@ -116,10 +116,16 @@ peek(const Reader *reader)
 	return reader->text[reader->at];
 }
 
+static gboolean
+is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 static void
 skip_blanks(Reader *reader)
 {
-	while (!at_end(reader) && strchr(" \t\r\n", peek(reader)) != NULL && peek(reader) != '\0')
+	while (!at_end(reader) && is_blank(peek(reader)))
 		reader->at++;
 }
 
@@ -271,6 +277,17 @@ is_plain(unsigned char c)
 	return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
 }
 
+/* How many bytes at text stand for themselves. */
+static size_t
+plain_length(const char *text, size_t size)
+{
+	size_t length = 0;
+
+	while (length < size && is_plain(text[length]))
+		length++;
+	return length;
+}
+
 /* Read the string whose opening quote is at the reader's place. */
 static gboolean
 read_string(Reader *reader)
@@ -279,10 +296,10 @@ read_string(Reader *reader)
 
 	g_string_truncate(reader->decoded, 0);
 	for (;;) {
-		size_t plain = reader->at;
-		while (!at_end(reader) && is_plain(peek(reader)))
-			reader->at++;
-		g_string_append_len(reader->decoded, reader->text + plain, reader->at - plain);
+		const char *plain = reader->text + reader->at;
+		size_t length = plain_length(plain, reader->size - reader->at);
+		g_string_append_len(reader->decoded, plain, (gssize)length);
+		reader->at += length;
 		if (at_end(reader)) {
 			fail(reader, start, FINDING_UNCLOSED_STRING,
 			     "the string that begins here has no closing quote");

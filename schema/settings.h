@@ -99,11 +99,17 @@ typedef struct {
 	GStringChunk *store; /* every text of the model */
 } Settings;
 
+/* Who wants to know how far loading has come; progress is called with data. */
+typedef struct {
+	CursorProgress progress;
+	void *data;
+} SettingsWatch;
+
 /* Load document, size bytes; what is wrong with it goes to findings, and the model then holds what
  * could be read. Absent keys have their defaults; rules, domains and exempt_networks are never
- * NULL. NULL when the text is not JSON. The document may go afterwards. */
-Settings *settings_load(const char *document, size_t size, Findings *findings)
-	G_GNUC_WARN_UNUSED_RESULT;
+ * NULL. NULL when the text is not JSON. The document may go afterwards. watch may be NULL. */
+Settings *settings_load(const char *document, size_t size, const SettingsWatch *watch,
+			Findings *findings) G_GNUC_WARN_UNUSED_RESULT;
 
 void settings_free(Settings *settings);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)

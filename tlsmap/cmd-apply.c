@@ -56,7 +56,7 @@ run(const CommandContext *context, char **arguments)
 		return document_report(context, &document, code);
 	apply.config_directory = context->config_directory;
 	apply.settings = document.settings;
-	apply.document = document.bytes;
+	apply.document = document.input.bytes;
 	apply.findings = document.findings;
 	code = steps_run(&apply, &error);
 	if (error != NULL)

@@ -5,7 +5,7 @@
 static ExitCode
 run(const CommandContext *context, char **arguments)
 {
-	g_auto(Document) document = { 0 };
+	g_auto(Document) document = { .is_only_looked_at = TRUE };
 
 	if (arguments[0] != NULL)
 		return command_refuse_argument(&command_check, arguments[0]);

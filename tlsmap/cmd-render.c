@@ -112,7 +112,7 @@ find_target(const CommandContext *context, const char *version, Target *target)
 static ExitCode
 run(const CommandContext *context, char **arguments)
 {
-	g_auto(Document) document = { 0 };
+	g_auto(Document) document = { .is_only_looked_at = TRUE };
 	g_autoptr(Snapshot) snapshot = NULL;
 	const char *version = NULL;
 	size_t part = G_N_ELEMENTS(parts);

@@ -7,21 +7,18 @@
 #include "snapshot.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SETTINGS_FILE "tls-settings.json"
 /* Where Postfix is, if it can't be asked. */
 #define USUAL_CONFIG_DIRECTORY "/etc/postfix"
-/* A million destinations with notes are well below. */
-#define MAX_DOCUMENT ((size_t)1 << 30)
 
 void
 document_clear(Document *document)
 {
 	g_clear_pointer(&document->path, g_free);
-	g_clear_pointer(&document->bytes, g_bytes_unref);
+	input_clear(&document->input);
 	g_clear_pointer(&document->settings, settings_free);
 	g_clear_pointer(&document->findings, findings_free);
 }
@@ -48,45 +45,22 @@ dup_path(const CommandContext *context)
 	return g_build_filename(directory, SETTINGS_FILE, NULL);
 }
 
-/* Read fd to its end; FALSE with errno. */
-static gboolean
-read_all(int fd, GByteArray *content)
-{
-	guint8 buffer[65536];
-	ssize_t got;
-
-	while ((got = read(fd, buffer, sizeof buffer)) != 0) {
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return FALSE;
-		if (content->len + (size_t)got > MAX_DOCUMENT) {
-			errno = EFBIG;
-			return FALSE;
-		}
-		g_byte_array_append(content, buffer, got);
-	}
-	return TRUE;
-}
-
 static ExitCode
 read_document(Document *document)
 {
-	GByteArray *content = g_byte_array_new();
-	gboolean is_input = strcmp(document->path, "-") == 0;
-	int fd = is_input ? STDIN_FILENO : open(document->path, O_RDONLY | O_CLOEXEC);
-	gboolean done = fd >= 0 && read_all(fd, content);
-	int saved = errno;
-
-	if (fd >= 0 && !is_input)
-		close(fd);
-	document->bytes = g_byte_array_free_to_bytes(content);
-	if (done)
+	if (input_take(&document->input, document->path, document->is_only_looked_at))
 		return EXIT_DONE;
+	int saved = errno;
 	command_complain(
 		"can't read the settings file %s: %s%s", document->path, g_strerror(saved),
 		saved == ENOENT ? "; write one there (the smallest is {}), or name it by -s" : "");
 	return saved == EACCES || saved == EPERM ? EXIT_NO_PERM : EXIT_DOCUMENT;
+}
+
+static void
+release_what_is_read(size_t offset, void *data)
+{
+	input_release(data, offset);
 }
 
 /* Today by the UTC calendar. */
@@ -105,6 +79,7 @@ today(void)
 ExitCode
 document_load(const CommandContext *context, Document *document)
 {
+	const SettingsWatch watch = { release_what_is_read, &document->input };
 	gsize size;
 
 	document->path = dup_path(context);
@@ -112,8 +87,9 @@ document_load(const CommandContext *context, Document *document)
 	ExitCode code = read_document(document);
 	if (code != EXIT_DONE)
 		return code;
-	const char *text = g_bytes_get_data(document->bytes, &size);
-	document->settings = settings_load(text, size, document->findings);
+	const char *text = g_bytes_get_data(document->input.bytes, &size);
+	document->settings = settings_load(text, size, &watch, document->findings);
+	input_release(&document->input, size);
 	if (document->settings != NULL)
 		checks_run(document->settings, today(), document->findings);
 	return findings_count(document->findings, SEVERITY_ERROR) > 0 ? EXIT_DOCUMENT : EXIT_DONE;
@@ -123,7 +99,7 @@ ExitCode
 document_report(const CommandContext *context, Document *document, ExitCode code)
 {
 	gsize size;
-	const char *text = g_bytes_get_data(document->bytes, &size);
+	const char *text = g_bytes_get_data(document->input.bytes, &size);
 	const FindingStyle style = {
 		.file = document->path,
 		.document = text,

@@ -5,13 +5,15 @@
 
 #include "command.h"
 #include "finding.h"
+#include "input.h"
 #include "settings.h"
 
 #include <glib.h>
 
 typedef struct {
-	char *path; /* as it is named in messages; "-" for standard input */
-	GBytes *bytes;
+	char *path;                 /* as it is named in messages; "-" for standard input */
+	gboolean is_only_looked_at; /* set before: nothing of it will be put in force */
+	Input input;
 	Settings *settings; /* NULL where the text is not JSON */
 	Findings *findings;
 } Document;

@@ -174,7 +174,7 @@ load_old_settings(Plan *plan)
 	path = generation_dup_path(plan->directory, plan->current->number, GENERATION_DOCUMENT);
 	if (!g_file_get_contents(path, &document, &size, NULL))
 		return;
-	plan->old_settings = settings_load(document, size, ignored);
+	plan->old_settings = settings_load(document, size, NULL, ignored);
 	if (findings_count(ignored, SEVERITY_ERROR) > 0)
 		g_clear_pointer(&plan->old_settings, settings_free);
 }

@@ -15,7 +15,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	g_autoptr(Findings) findings = findings_new();
-	g_autoptr(Settings) settings = settings_load((const char *)data, size, findings);
+	g_autoptr(Settings) settings = settings_load((const char *)data, size, NULL, findings);
 
 	if (settings != NULL)
 		checks_run(settings, SOME_DAY, findings);

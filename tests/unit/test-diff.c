@@ -116,7 +116,7 @@ load(const char *document)
 
 	if (document == NULL)
 		return NULL;
-	Settings *settings = settings_load(document, strlen(document), findings);
+	Settings *settings = settings_load(document, strlen(document), NULL, findings);
 	g_assert_nonnull(settings);
 	g_assert_cmpuint(findings_count(findings, SEVERITY_ERROR), ==, 0);
 	return settings;

@@ -136,7 +136,7 @@ static Settings *
 load(const char *document)
 {
 	g_autoptr(Findings) findings = findings_new();
-	Settings *settings = settings_load(document, strlen(document), findings);
+	Settings *settings = settings_load(document, strlen(document), NULL, findings);
 
 	g_assert_nonnull(settings);
 	g_assert_cmpuint(findings_count(findings, SEVERITY_ERROR), ==, 0);
