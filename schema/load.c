@@ -273,7 +273,7 @@ settings_load(const char *document, size_t size, const SettingsWatch *watch, Fin
 {
 	g_autoptr(Settings) settings = g_new0(Settings, 1);
 
-	settings->store = g_string_chunk_new(4096);
+	settings->store = g_string_chunk_new(65536);
 	settings->receive.security_level.code = SECURITY_MAY;
 	settings->receive.client_certificate.code = CLIENT_CERTIFICATE_NONE;
 	settings->receive.on_policy_failure.code = POLICY_FAILURE_DEFER;
