@@ -7,6 +7,7 @@
 
 #include "fingerprint.h"
 #include "ruledb.h"
+#include "texthash.h"
 
 #include <string.h>
 
@@ -182,7 +183,7 @@ level_takes(SecurityLevel level, AttributeAt at)
 	case AT_ANY_TLS:
 		return level > SECURITY_NONE;
 	case AT_MANDATORY:
-		return names_strength(level) >= names_strength(SECURITY_ENCRYPT);
+		return names_is_at_least(level, SECURITY_ENCRYPT);
 	case AT_NAMES:
 		return settings_level_needs_anchors(level);
 	case AT_FINGERPRINT:
@@ -298,7 +299,7 @@ check_min_protocol(const Context *context)
 			"this binds no client below receive.security_level \"encrypt\"; a rule "
 			"with require.min_protocol binds those that it is about");
 	if (settings->send.min_protocol.place != 0 &&
-	    names_strength(settings->send.security_level.code) < names_strength(SECURITY_ENCRYPT) &&
+	    !names_is_at_least(settings->send.security_level.code, SECURITY_ENCRYPT) &&
 	    !settings->send.security_level.is_wrong)
 		findings_add(
 			context->findings, FINDING_MIN_PROTOCOL_AT_MAY,
@@ -335,7 +336,7 @@ check_selectors(const Context *context)
 static void
 check_duplicate_names(const Context *context)
 {
-	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) seen = g_hash_table_new(texthash, g_str_equal);
 
 	for (size_t i = 0; i < settings_n_rules(context->settings); i++) {
 		const CursorText *name = &settings_rule(context->settings, i)->name;
@@ -350,7 +351,7 @@ check_duplicate_names(const Context *context)
 static void
 check_duplicate_destinations(const Context *context)
 {
-	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) seen = g_hash_table_new(texthash, g_str_equal);
 
 	for (size_t i = 0; i < settings_n_destinations(context->settings); i++) {
 		const CursorText *name = &settings_destination(context->settings, i)->destination;
@@ -386,7 +387,7 @@ check_rules_per_key(const Context *context)
 	GHashTable *counts[N_SELECTORS];
 
 	for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)
-		counts[i] = g_hash_table_new(g_str_hash, g_str_equal);
+		counts[i] = g_hash_table_new(texthash, g_str_equal);
 	for (size_t i = 0; i < settings_n_rules(context->settings); i++) {
 		const SettingsRule *rule = settings_rule(context->settings, i);
 		SelectorKind kind = SELECTOR_SENDER;
@@ -473,10 +474,10 @@ check_weaker_rows(const Context *context)
 	for (size_t i = 0; i < settings_n_destinations(context->settings); i++) {
 		const CursorWord *level =
 			&settings_destination(context->settings, i)->security_level;
-		if (level->place != 0 && names_strength(level->code) < names_strength(global))
+		if (level->place != 0 && !names_is_at_least(level->code, global))
 			findings_add(context->findings, FINDING_WEAKER_ROW, level->place,
-				     "\"%s\" is weaker than send.security_level, which is \"%s\"; "
-				     "is that meant?",
+				     "\"%s\" does not protect in every case as send.security_level "
+				     "does, which is \"%s\"; is that meant?",
 				     names_word(&names_security_level, level->code),
 				     names_word(&names_security_level, global));
 	}

@@ -102,6 +102,7 @@ static const Kind kinds[] = {
 	[FINDING_NO_TABLE_TYPE] = { "no-table-type", SEVERITY_ERROR },
 	[FINDING_NOT_SUPPORTED_YET] = { "not-supported-yet", SEVERITY_ERROR },
 	[FINDING_NOT_UNDONE] = { "not-undone", SEVERITY_ERROR },
+	[FINDING_OLD_DOCUMENT_UNREADABLE] = { "old-document-unreadable", SEVERITY_WARNING },
 	[FINDING_POLICYD_CANNOT_RUN] = { "policyd-cannot-run", SEVERITY_ERROR },
 	[FINDING_POSTCONF_WARNING] = { "postconf-warning", SEVERITY_ERROR },
 	[FINDING_STAGED_DIFFERS] = { "staged-differs", SEVERITY_ERROR },

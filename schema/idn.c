@@ -43,13 +43,35 @@ count_international(const char *ascii)
 	return n;
 }
 
+/* Composed and in lower case, letter by letter: g_utf8_strdown() follows the locale. */
+static char *
+dup_lower(const char *name)
+{
+	g_autofree char *composed = g_utf8_normalize(name, -1, G_NORMALIZE_NFC);
+	GString *lower = g_string_new(NULL);
+
+	for (const char *p = composed; p != NULL && *p != '\0'; p = g_utf8_next_char(p))
+		g_string_append_unichar(lower, g_unichar_tolower(g_utf8_get_char(p)));
+	return g_string_free(lower, FALSE);
+}
+
+/* Postfix folds the keys of its tables with ICU (src/util/casefold.c, 3.7), which makes "ss" of the
+ * letter sharp s and another letter of the final sigma: a row for such a name would be one for
+ * another domain, too. */
+static gboolean
+is_kept_by_folding(const char *unicode)
+{
+	g_autofree char *folded = g_utf8_casefold(unicode, -1);
+
+	return strcmp(folded, unicode) == 0;
+}
+
 /* Whether written is one of the forms of a name: label by label one or the other. */
 static gboolean
 is_form(const char *written, const char *ascii, const char *unicode)
 {
-	g_autofree char *composed = g_utf8_normalize(written, -1, G_NORMALIZE_NFC);
-	g_autofree char *lower = composed != NULL ? g_utf8_strdown(composed, -1) : NULL;
-	g_auto(GStrv) labels = g_strsplit(lower != NULL ? lower : "", ".", -1);
+	g_autofree char *lower = dup_lower(written);
+	g_auto(GStrv) labels = g_strsplit(lower, ".", -1);
 	g_auto(GStrv) a_labels = g_strsplit(ascii, ".", -1);
 	g_auto(GStrv) u_labels = g_strsplit(unicode, ".", -1);
 
@@ -79,7 +101,11 @@ convert(char *name, size_t size)
 	if (unicode == NULL)
 		return "has an \"xn--\" label that stands for no name";
 	gboolean is_normal = is_form(name, copy, unicode);
+	gboolean is_kept = is_kept_by_folding(unicode);
 	idn2_free(unicode);
+	if (!is_kept)
+		return "has a letter (ß, ς) that Postfix folds into others, so that it can't tell "
+		       "this name from another";
 	if (!is_normal)
 		return "is not written in its normal form (RFC 5891, section 4.2.1)";
 	g_strlcpy(name, copy, size);

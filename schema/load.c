@@ -115,8 +115,9 @@ load_rule(Cursor *cursor, void *field, const void *arg)
 	SettingsRule *loaded = field;
 	size_t errors = count_errors(cursor);
 
-	loaded->violation.code = VIOLATION_REJECT;
 	cursor_object(cursor, loaded, arg);
+	if (loaded->place != 0 && loaded->violation.place == 0)
+		loaded->violation.code = VIOLATION_REJECT;
 	if (count_errors(cursor) == errors)
 		require_key(cursor, loaded->place, loaded->name.place, "name");
 }

@@ -96,20 +96,30 @@ names_word(const NameTable *table, int code)
 	return table->words[code];
 }
 
-/* How much each level is certain to protect: "dane" falls back to clear text where a destination
- * has no TLSA records (postconf(5) smtp_tls_security_level, 3.7), so that it counts below
- * "encrypt". */
-static const int strengths[] = {
-	[SECURITY_NONE] = 0,    [SECURITY_MAY] = 1,         [SECURITY_DANE] = 2,
-	[SECURITY_ENCRYPT] = 3, [SECURITY_FINGERPRINT] = 4, [SECURITY_DANE_ONLY] = 5,
-	[SECURITY_VERIFY] = 6,  [SECURITY_SECURE] = 7,
-};
-G_STATIC_ASSERT(G_N_ELEMENTS(strengths) == N_SECURITY_LEVELS);
+#define LEVEL(level) (1u << (level))
 
-int
-names_strength(SecurityLevel level)
+/* For each level those that protect at least as much in every case (postconf(5)
+ * smtp_tls_security_level, 3.7). "dane" falls back to clear text where a destination has no TLSA
+ * records, and names the certificate where it has: it has no place among the others. Who a
+ * certificate is trusted by (a pin, DNSSEC, a CA) can't be compared either. */
+static const unsigned at_least[] = {
+	[SECURITY_NONE] = LEVEL(N_SECURITY_LEVELS) - 1,
+	[SECURITY_MAY] = (LEVEL(N_SECURITY_LEVELS) - 1) & ~LEVEL(SECURITY_NONE),
+	[SECURITY_ENCRYPT] = LEVEL(SECURITY_ENCRYPT) | LEVEL(SECURITY_FINGERPRINT) |
+			     LEVEL(SECURITY_DANE_ONLY) | LEVEL(SECURITY_VERIFY) |
+			     LEVEL(SECURITY_SECURE),
+	[SECURITY_FINGERPRINT] = LEVEL(SECURITY_FINGERPRINT),
+	[SECURITY_DANE] = LEVEL(SECURITY_DANE) | LEVEL(SECURITY_DANE_ONLY),
+	[SECURITY_DANE_ONLY] = LEVEL(SECURITY_DANE_ONLY),
+	[SECURITY_VERIFY] = LEVEL(SECURITY_VERIFY) | LEVEL(SECURITY_SECURE),
+	[SECURITY_SECURE] = LEVEL(SECURITY_SECURE),
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(at_least) == N_SECURITY_LEVELS);
+
+gboolean
+names_is_at_least(SecurityLevel level, SecurityLevel floor)
 {
-	return strengths[level];
+	return (at_least[floor] & LEVEL(level)) != 0;
 }
 
 char *
