@@ -20,7 +20,7 @@ from tap import Tap, equal  # noqa: E402
 
 TLSMAP = os.path.abspath(sys.argv[1])
 SETTINGS = Page(ROOT / 'schema' / 'tls-settings.json.5')
-PAGES = [SETTINGS]
+COMMANDS = Page(ROOT / 'tlsmap' / 'tlsmap.1')
 COLUMNS = 80
 
 
@@ -276,7 +276,40 @@ def parameters_are_those_of_postfix():
                                check=True).stdout.split())
     newest = {'tls_required_enable', 'tls_trust_server_ccerts'}
     ours = {'tlsgate_policy', 'tlsgate_time_limit'}
-    equal(sorted(SETTINGS.parameters() - known - newest - ours), [])
+    equal(sorted((SETTINGS.parameters() | COMMANDS.parameters()) - known - newest - ours), [])
+
+
+def usage(*command):
+    """The help of tlsmap or of one command, without the example at its end."""
+    status, text, _ = tlsmap(*command, '--help', text='')
+    equal(status, 0)
+    return text.split('\nExample:')[0]
+
+
+def options_in(text):
+    return sorted(set(re.findall(r'(?<=[ \[])-(-[a-z-]+|[a-z])\b', text)))
+
+
+def commands_are_documented():
+    listed = re.findall(r'^  (\w+) ', usage().split('Commands:\n')[1].split('\n\n')[0], re.M)
+    equal(list(COMMANDS.items('COMMANDS')), listed)
+    equal(COMMANDS.synopsis(), listed)
+
+
+def options_are_documented():
+    """getopt takes -h besides, of which the help says nothing."""
+    equal(sorted(COMMANDS.items('OPTIONS', 'Fl')), sorted(options_in(usage()) + ['h']))
+
+
+def options_of_commands_are_documented():
+    for name, item in COMMANDS.items('COMMANDS').items():
+        equal((name, sorted(inner.name for inner in item.items if inner.macro == 'Fl')),
+              (name, options_in(usage(name))))
+
+
+def statuses_are_documented():
+    equal(list(COMMANDS.items('EXIT STATUS', '')),
+          re.findall(r'^\tEXIT_\w+ = (\d+)', source('tlsmap/exitcode.h'), re.M))
 
 
 def mandoc_has_no_complaint(page):
@@ -303,7 +336,8 @@ def main():
                 tap.check(f'words/{table}/{key}', words_are_documented, table, key)
     for rule in (words_stand_at_words_only, defaults_are_documented, levels_are_documented_by_strength,
                  attributes_say_where_they_are_taken, parameters_are_documented, parameters_are_those_of_postfix,
-                 examples_are_good):
+                 examples_are_good, commands_are_documented, options_are_documented,
+                 options_of_commands_are_documented, statuses_are_documented):
         tap.check(rule.__name__.replace('_', '-'), rule)
     render_all_at_once()
     for section, key in BECOMES:
@@ -319,7 +353,7 @@ def main():
             ('rules-refused', 'schema/ruledb.h', r'RULEDB_MAX_RULES_PER_KEY (\d+)', 'More than {} rules'),
             ('printed', 'schema/finding.c', r'MAX_PRINTED (\d+)', 'After the first {} only')):
         tap.check(f'limit/{name}', limit_is_documented, path, pattern, words)
-    for page in PAGES:
+    for page in (SETTINGS, COMMANDS):
         tap.check(f'mandoc-has-no-complaint/{page.path.name}', mandoc_has_no_complaint, page)
         tap.check(f'page-can-be-read/{page.path.name}', page_can_be_read, page)
     return tap.finish()

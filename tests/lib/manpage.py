@@ -14,14 +14,13 @@ def _split(line):
 
 
 class Item:
-    """An .It of a list. name is its first argument (of "Cm NAME Pq NOTE"), body its lines, and items those
-    of the lists within it."""
+    """An .It of a list. macro and name are those of "Cm NAME", "Fl NAME" or a plain NAME, note is what stands
+    behind a Pq, body its lines, and items those of the lists within it."""
 
     def __init__(self, line):
         words = _split(line)[1:]
-        macros = [place for place, word in enumerate(words) if word in ('Cm', 'Fl', 'Li')]
-        self.is_command = words[:1] == ['Cm']
-        self.name = words[1] if macros[:1] == [0] else ' '.join(words)
+        self.macro = words.pop(0) if words[:1] in (['Cm'], ['Fl']) else ''
+        self.name = words[0] if words else ''
         self.note = ' '.join(words[words.index('Pq') + 1:]) if 'Pq' in words else ''
         self.body = []
         self.items = []
@@ -39,7 +38,7 @@ class Item:
 
     def words(self):
         """The words that a key takes: items of their own, or named behind "One of"."""
-        return [item.name for item in self.items if item.is_command] or self.arguments('One of')
+        return [item.name for item in self.items if item.macro == 'Cm'] or self.arguments('One of')
 
 
 class Page:
@@ -71,16 +70,21 @@ class Page:
                 lists.pop()
             elif macro == '.It':
                 lists[-1].append(Item(line))
-            elif lists:
+            elif lists and lists[-1]:
                 lists[-1][-1].body.append(line)
 
-    def items(self, heading):
+    def items(self, heading, macro='Cm'):
         """{name: Item} of the keys, commands or options under a heading; none stands there twice."""
-        named = [item for item in self._items[heading] if item.is_command]
+        named = [item for item in self._items[heading] if item.macro == macro]
         items = {item.name: item for item in named}
         if len(items) != len(named):
             raise AssertionError(f'two items of one name under {heading}')
         return items
+
+    def synopsis(self):
+        """The commands of the SYNOPSIS: the first word of each form that has one."""
+        forms = '\n'.join(self._lines).split('.Sh SYNOPSIS\n')[1].split('.Sh ')[0].split('.Nm ')
+        return [command for form in forms for command in re.findall(r'^\.Cm (\S+)$', form, re.M)]
 
     def blocks(self, heading):
         return self._blocks[heading]
