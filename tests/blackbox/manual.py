@@ -133,11 +133,17 @@ def defaults_are_documented():
            for key, item in SETTINGS.items(section).items() if item.arguments('Default:')}, wanted_defaults())
 
 
-def levels_are_documented_by_strength():
-    strengths = dict(re.findall(r'\[(\w+)\] = (\d+)', only(re.findall(
-        r'int strengths\[\] = \{(.*?)\};', source('schema/names.c'), re.S))))
-    equal(list(SETTINGS.items('SECURITY LEVELS')),
-          [WORD_OF[code] for code in sorted(strengths, key=lambda code: int(strengths[code]))])
+def levels_are_documented_weakest_first():
+    """In an order in which none is followed by one that protects less in every case."""
+    table = only(re.findall(r'unsigned at_least\[\] = \{(.*?)\};', source('schema/names.c'), re.S))
+    rows = re.findall(r'\[(SECURITY_\w+)\] = (.*?),\n(?=\t\[|$)', table, re.S)
+    order = [next(code for code in WORD_OF if WORD_OF[code] == word and code.startswith('SECURITY_'))
+             for word in SETTINGS.items('SECURITY LEVELS')]
+    equal(sorted(order), sorted(code for code, _ in rows))
+    for code, above in rows:
+        for stronger in re.findall(r'(?<!~)LEVEL\((SECURITY_\w+)\)', above):
+            if order.index(stronger) < order.index(code):
+                raise AssertionError(f'{WORD_OF[stronger]} stands before {WORD_OF[code]}')
 
 
 # A value for each attribute of a row.
@@ -251,7 +257,10 @@ def findings_of(group):
 def findings_are_documented(group):
     findings = findings_of(group)
     equal(sorted(SETTINGS.items(group)), sorted(identifier for identifier, _ in findings))
-    equal({severity for _, severity in findings}, {'WARNING' if group == WARNINGS else 'ERROR'})
+    # Only warnings are in their group; one elsewhere says what it is.
+    equal({identifier for identifier, severity in findings if severity == 'WARNING'},
+          {identifier for identifier, item in SETTINGS.items(group).items()
+           if group == WARNINGS or ' '.join(item.body).startswith('A warning')})
     empty = [identifier for identifier, item in SETTINGS.items(group).items() if not item.body]
     equal(empty, [])
 
@@ -335,7 +344,7 @@ def main():
         for key, (loader, _) in keys.items():
             if TYPES[loader] == 'word':
                 tap.check(f'words/{table}/{key}', words_are_documented, table, key)
-    for rule in (words_stand_at_words_only, defaults_are_documented, levels_are_documented_by_strength,
+    for rule in (words_stand_at_words_only, defaults_are_documented, levels_are_documented_weakest_first,
                  attributes_say_where_they_are_taken, parameters_are_documented, parameters_are_those_of_postfix,
                  examples_are_good, commands_are_documented, options_are_documented,
                  options_of_commands_are_documented, statuses_are_documented):
