@@ -58,8 +58,8 @@ def render_is_as_expected(path, part):
 def standard_input_is_a_document():
     run = tlsmap('-s', '-', 'check', folder='/', input=b'{"send":{"security_level":"x"}}')
     equal(run.returncode, 65)
-    equal(run.stderr, b'-:1:27: /send/security_level: error: found "x"; accepted are none, may, encrypt, '
-          b'fingerprint, dane, dane-only, verify or secure [unknown-word]\n')
+    equal(run.stderr, b'-:1:27: /send/security_level: error: found "x"; accepted is "none", "may", "encrypt", '
+          b'"dane", "dane-only", "verify" or "secure" [unknown-word]\n')
 
 
 def long_line_is_cut():
