@@ -100,7 +100,7 @@ static void
 refuse_type(Cursor *cursor, const char *accepted)
 {
 	findings_add(cursor->findings, FINDING_WRONG_TYPE, cursor_place(cursor),
-		     "found %s; %s is accepted here", reader_event_words(cursor->event), accepted);
+		     "found %s; accepted is %s", reader_event_words(cursor->event), accepted);
 	skip(cursor);
 }
 
@@ -224,7 +224,7 @@ cursor_array(Cursor *cursor, void *field, const void *arg)
 	gboolean is_empty = TRUE;
 
 	if (cursor->event != READER_ARRAY) {
-		refuse_type(cursor, "a list […]");
+		refuse_type(cursor, "an array […]");
 		return;
 	}
 	if (*items == NULL)
@@ -236,7 +236,7 @@ cursor_array(Cursor *cursor, void *field, const void *arg)
 	}
 	if (array->must_name_something && is_empty && !cursor->is_broken)
 		findings_add(cursor->findings, FINDING_EMPTY_LIST, place,
-			     "the list is empty; name at least one, or remove the key");
+			     "the list is empty; name at least one item, or remove the key");
 	if (array->is_set && (*items)->len > 1)
 		refuse_repetition(cursor, *items);
 }
@@ -258,7 +258,7 @@ cursor_word(Cursor *cursor, void *field, const void *arg)
 		}
 		g_autofree char *found = finding_quote(reader_text(cursor->reader), -1);
 		findings_add(cursor->findings, FINDING_UNKNOWN_WORD, cursor_place(cursor),
-			     "found %s; accepted are %s", found, choice);
+			     "found %s; accepted is %s", found, choice);
 		return;
 	}
 	word->code = code;
@@ -316,7 +316,7 @@ cursor_number(Cursor *cursor, void *field, const void *arg)
 	if (!(value >= range->least && value <= range->most) || value != (int)value) {
 		g_autofree char *found = finding_quote(reader_text(cursor->reader), -1);
 		findings_add(cursor->findings, FINDING_OUT_OF_RANGE, cursor_place(cursor),
-			     "found %s; %s is accepted here", found, range->accepted);
+			     "found %s; accepted is %s", found, range->accepted);
 		return;
 	}
 	number->value = (int)value;

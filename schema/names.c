@@ -15,6 +15,15 @@ static const char *const security_level[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(security_level) == N_SECURITY_LEVELS);
 
+/* For all destinations: a fingerprint says who one partner is, and stands in a row of its own. */
+static const char *const send_level[] = {
+	[SECURITY_NONE] = "none",       [SECURITY_MAY] = "may",
+	[SECURITY_ENCRYPT] = "encrypt", [SECURITY_FINGERPRINT] = NULL,
+	[SECURITY_DANE] = "dane",       [SECURITY_DANE_ONLY] = "dane-only",
+	[SECURITY_VERIFY] = "verify",   [SECURITY_SECURE] = "secure",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(send_level) == N_SECURITY_LEVELS);
+
 static const char *const client_certificate[] = {
 	[CLIENT_CERTIFICATE_NONE] = "none",
 	[CLIENT_CERTIFICATE_REQUEST] = "request",
@@ -70,6 +79,7 @@ static const char *const policyd_mode[] = {
 G_STATIC_ASSERT(G_N_ELEMENTS(policyd_mode) == N_POLICYD_MODES);
 
 const NameTable names_security_level = { security_level, G_N_ELEMENTS(security_level) };
+const NameTable names_send_level = { send_level, G_N_ELEMENTS(send_level) };
 const NameTable names_receive_level = { security_level, SECURITY_ENCRYPT + 1 };
 const NameTable names_client_certificate = { client_certificate, G_N_ELEMENTS(client_certificate) };
 const NameTable names_violation = { violation, G_N_ELEMENTS(violation) };
@@ -132,9 +142,10 @@ names_dup_choice(const NameTable *table)
 		if (table->words[code] == NULL)
 			continue;
 		if (last != NULL)
-			g_string_append_printf(choice, "%s%s", choice->len > 0 ? ", " : "", last);
+			g_string_append_printf(choice, "%s\"%s\"", choice->len > 0 ? ", " : "",
+					       last);
 		last = table->words[code];
 	}
-	g_string_append_printf(choice, "%s%s", choice->len > 0 ? " or " : "", last);
+	g_string_append_printf(choice, "%s\"%s\"", choice->len > 0 ? " or " : "", last);
 	return g_string_free(choice, FALSE);
 }

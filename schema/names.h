@@ -70,7 +70,8 @@ typedef struct {
 	size_t n_words;
 } NameTable;
 
-extern const NameTable names_security_level;     /* all send levels */
+extern const NameTable names_security_level;     /* all levels */
+extern const NameTable names_send_level;         /* all but fingerprint */
 extern const NameTable names_receive_level;      /* none, may, encrypt */
 extern const NameTable names_client_certificate; /* none, request, require */
 extern const NameTable names_violation;          /* report, defer, reject */
@@ -91,5 +92,6 @@ const char *names_word(const NameTable *table, int code);
  * "dane" and "encrypt", neither is at least the other. */
 gboolean names_is_at_least(SecurityLevel level, SecurityLevel floor);
 
-/* The accepted words as "a, b or c", for messages; the caller frees it. */
+/* The accepted words, each in double quotes as JSON has it: "a", "b" or "c". For messages; the
+ * caller frees it. */
 char *names_dup_choice(const NameTable *table);
