@@ -17,6 +17,10 @@
 #include <unistd.h>
 
 #define IDENT "postfix/tlsgate"
+#define MAX_TEXT 2048
+#define MAX_KINDS 32
+#define MAX_IN_WINDOW 5
+#define WINDOW_US (10 * G_USEC_PER_SEC)
 
 static GLogWriterOutput
 write_glib(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
@@ -46,15 +50,74 @@ log_verdict(const char *line)
 }
 
 void
-log_warning(const char *format, ...)
+log_info(const char *format, ...)
 {
-	char text[2048];
+	char text[MAX_TEXT];
 	va_list args;
 
 	va_start(args, format);
 	g_vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	syslog(LOG_WARNING, "warning: %s", text);
+	syslog(LOG_INFO, "%s", text);
+}
+
+/* How often one kind of warning was written lately. A client can bring about any of them as often
+ * as it likes; the disk is not to be filled with them. */
+typedef struct {
+	const char *format;
+	gint64 window_start; /* monotonic */
+	guint n_written;
+	guint n_left_out;
+} Limit;
+
+/* The limit of a kind of warning; more kinds than there is room for share the last one. */
+static Limit *
+find_limit(const char *format)
+{
+	static Limit limits[MAX_KINDS];
+	size_t i = 0;
+
+	while (i < MAX_KINDS - 1 && limits[i].format != NULL && limits[i].format != format)
+		i++;
+	limits[i].format = format;
+	return &limits[i];
+}
+
+/* Whether one more line may be written now; *n_left_out are those before it that were not. */
+static gboolean
+may_write(Limit *limit, guint *n_left_out)
+{
+	const gint64 now = g_get_monotonic_time();
+
+	*n_left_out = 0;
+	if (limit->window_start == 0 || now - limit->window_start >= WINDOW_US) {
+		*n_left_out = limit->n_left_out;
+		*limit = (Limit){ .format = limit->format, .window_start = now };
+	}
+	if (limit->n_written == MAX_IN_WINDOW) {
+		limit->n_left_out++;
+		return FALSE;
+	}
+	limit->n_written++;
+	return TRUE;
+}
+
+void
+log_warning(const char *format, ...)
+{
+	char text[MAX_TEXT];
+	guint n_left_out;
+	va_list args;
+
+	if (!may_write(find_limit(format), &n_left_out))
+		return;
+	va_start(args, format);
+	g_vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (n_left_out > 0)
+		syslog(LOG_WARNING, "warning: %s (and %u like this before)", text, n_left_out);
+	else
+		syslog(LOG_WARNING, "warning: %s", text);
 }
 
 /* ---- SIGBUS ---- */

@@ -11,7 +11,12 @@ void log_start(gboolean is_copied_to_stderr);
 /* A line about an answer. */
 void log_verdict(const char *line);
 
-/* A line about trouble; "warning: " is put before it, as Postfix does. */
+/* A line about policyd itself. */
+void log_info(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/* A line about trouble; "warning: " is put before it, as Postfix does. Of one kind (of one format,
+ * which must be a literal) a few lines pass in ten seconds; then the next one says how many were
+ * left out. */
 void log_warning(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 /* End the process with a line in the log when a mapped file is cut under it (SIGBUS). */

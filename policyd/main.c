@@ -3,9 +3,11 @@
  *
  * Under spawn(8) descriptors 1 and 2 are the client's socket. A mistake in master.cf must not look
  * like an answer: what is wrong goes to the log then, and whatever prints is refused. */
+#include "endpoint.h"
 #include "generations.h"
 #include "log.h"
 #include "ruledb.h"
+#include "server.h"
 #include "spawned.h"
 
 #include <getopt.h>
@@ -24,7 +26,10 @@ static const char help[] =
 	"  policyd --check FILE        read all of FILE; exit 0 if it is whole\n"
 	"  policyd --version | --help\n"
 	"\n"
-	"policyd serves one client on standard input and output, as spawn(8) starts it.\n"
+	"  policyd … --listen unix:PATH[:mode=0660] | --listen inet:127.0.0.1:PORT …\n"
+	"\n"
+	"Without --listen policyd serves one client on standard input and output, as spawn(8)\n"
+	"starts it; or, started by a systemd socket unit, the clients of that socket.\n"
 	"tlsmap apply writes this line to master.cf:\n"
 	"\n"
 	"  tlsgate unix - n n - 0 spawn user=tlsgate\n"
@@ -39,11 +44,31 @@ static const char help[] =
 	"The answer is action=DUNNO. In trouble there is no answer: the log says why, the exit\n"
 	"status is not 0, and Postfix does what its default_action says.\n"
 	"\n"
+	"With --listen, SIGTERM lets it answer what has been asked and end; SIGUSR1 logs what it\n"
+	"has answered since it began.\n"
+	"\n"
 	"exit status: 0 the client closed, or the file is whole; 64 usage; 65 the file is damaged\n"
 	"or of another generation or format; 66 there is no such file; 74 it can't be read; 76 the\n"
 	"client does not speak the protocol; 77 no permission to read the file\n";
 
-typedef enum { MODE_NONE, MODE_GENERATIONS, MODE_RULES, MODE_CHECK, MODE_VERSION, MODE_HELP } Mode;
+typedef enum {
+	MODE_NONE,
+	MODE_GENERATIONS,
+	MODE_RULES,
+	MODE_CHECK,
+	MODE_VERSION,
+	MODE_HELP,
+	OPTION_LISTEN
+} Mode;
+
+#define MAX_LISTENERS 64
+
+typedef struct {
+	Mode mode;
+	const char *argument; /* of the mode */
+	const char *endpoints[MAX_LISTENERS];
+	size_t n_endpoints;
+} Arguments;
 
 static const struct option options[] = {
 	{ "generations", required_argument, NULL, MODE_GENERATIONS },
@@ -51,28 +76,48 @@ static const struct option options[] = {
 	{ "check", required_argument, NULL, MODE_CHECK },
 	{ "version", no_argument, NULL, MODE_VERSION },
 	{ "help", no_argument, NULL, MODE_HELP },
+	{ "listen", required_argument, NULL, OPTION_LISTEN },
 	{ NULL, 0, NULL, 0 },
 };
 
-/* Exactly one option is accepted, once; MODE_NONE for anything else. */
-static Mode
-parse_options(int argc, char **argv, const char **argument)
+static gboolean
+is_serving(const Arguments *arguments)
 {
-	opterr = 0; /* getopt(3) must not print */
+	return arguments->mode == MODE_GENERATIONS || arguments->mode == MODE_RULES;
+}
 
-	const int mode = getopt_long(argc, argv, ":", options, NULL);
-	*argument = optarg;
-	if (mode < MODE_GENERATIONS || mode > MODE_HELP || optind != argc ||
-	    (optarg != NULL && optarg[0] == '\0'))
-		return MODE_NONE;
-	return (Mode)mode;
+/* Exactly one mode is accepted, once, and endpoints beside the two that serve; MODE_NONE for
+ * anything else. */
+static void
+parse_options(int argc, char **argv, Arguments *arguments)
+{
+	gboolean is_wrong = FALSE;
+	int option;
+
+	opterr = 0; /* getopt(3) must not print */
+	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		if (optarg != NULL && optarg[0] == '\0')
+			is_wrong = TRUE;
+		if (option == OPTION_LISTEN && arguments->n_endpoints < MAX_LISTENERS) {
+			arguments->endpoints[arguments->n_endpoints++] = optarg;
+		} else if (option >= MODE_GENERATIONS && option <= MODE_HELP &&
+			   arguments->mode == MODE_NONE) {
+			arguments->mode = (Mode)option;
+			arguments->argument = optarg;
+		} else {
+			is_wrong = TRUE;
+		}
+	}
+	if (is_wrong || optind != argc || (arguments->n_endpoints > 0 && !is_serving(arguments)))
+		arguments->mode = MODE_NONE;
 }
 
 static int
 refuse_usage(gboolean is_spawned)
 {
 	static const char what[] = "exactly one of --generations DIR, --rules FILE, --check FILE, "
-				   "--version and --help is accepted";
+				   "--version and --help is accepted, beside the first two also "
+				   "--listen ENDPOINT";
 
 	if (is_spawned)
 		log_warning("master.cf: %s; only the first two serve", what);
@@ -102,56 +147,79 @@ print(const char *text)
 	return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
-static int
-serve_generations(const char *directory)
+static Generations *
+open_rules(const Arguments *arguments, GError **error)
 {
-	g_autoptr(Generations) generations = generations_new_directory(directory);
+	return arguments->mode == MODE_GENERATIONS
+		       ? generations_new_directory(arguments->argument)
+		       : generations_new_file(arguments->argument, error);
+}
 
-	return spawned_serve(generations);
+/* Make the sockets that are to be listened on behind those that were handed over. */
+static gboolean
+open_sockets(const Arguments *arguments, int *sockets, size_t *n, GError **error)
+{
+	const int n_handed = endpoint_take_handed();
+
+	for (int i = 0; i < n_handed; i++)
+		sockets[(*n)++] = ENDPOINT_FIRST_HANDED + i;
+	for (size_t i = 0; i < arguments->n_endpoints; i++) {
+		sockets[*n] = endpoint_listen(arguments->endpoints[i], error);
+		if (sockets[(*n)++] < 0)
+			return FALSE;
+	}
+	return TRUE;
 }
 
 static int
-serve_rules(const char *path)
+serve(const Arguments *arguments)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(Generations) generations = generations_new_file(path, &error);
+	int sockets[2 * MAX_LISTENERS];
+	size_t n = 0;
+	g_autoptr(Generations) generations = open_rules(arguments, &error);
 
 	if (generations == NULL) {
 		log_warning("no answer: %s", error->message);
 		return generations_exit_status(error);
 	}
-	return spawned_serve(generations);
+	if (!open_sockets(arguments, sockets, &n, &error)) {
+		log_warning("%s", error->message);
+		return g_error_matches(error, ENDPOINT_ERROR, ENDPOINT_ERROR_SYNTAX) ? EX_USAGE
+										     : EX_OSERR;
+	}
+	return n > 0 ? server_run(generations, sockets, n) : spawned_serve(generations);
 }
 
 int
 main(int argc, char **argv)
 {
 	const gboolean is_spawned = spawned_has_shared_stderr();
-	const char *argument;
-	const Mode mode = parse_options(argc, argv, &argument);
-	const gboolean is_serving = mode == MODE_GENERATIONS || mode == MODE_RULES;
+	Arguments arguments = { 0 };
 
-	log_start(is_serving && !is_spawned);
+	parse_options(argc, argv, &arguments);
+	/* Where standard error goes to the journal, syslog goes there too. */
+	log_start(is_serving(&arguments) && !is_spawned && g_getenv("JOURNAL_STREAM") == NULL);
 	if (is_spawned && !spawned_detach_stderr()) {
 		log_warning("can't open /dev/null");
 		return EX_OSERR;
 	}
-	if (is_spawned && !is_serving)
+	if (is_spawned && !is_serving(&arguments))
 		return refuse_usage(is_spawned);
 
 	log_catch_sigbus();
-	switch (mode) {
+	switch (arguments.mode) {
 	case MODE_GENERATIONS:
-		return serve_generations(argument);
 	case MODE_RULES:
-		return serve_rules(argument);
+		return serve(&arguments);
 	case MODE_CHECK:
-		return check(argument);
+		return check(arguments.argument);
 	case MODE_VERSION:
 		return print("policyd (tlsgate) " TLSGATE_VERSION "\n");
 	case MODE_HELP:
 		return print(help);
 	case MODE_NONE:
+	case OPTION_LISTEN:
 		break;
 	}
 	return refuse_usage(is_spawned);

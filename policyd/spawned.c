@@ -10,10 +10,8 @@
  * tries once more and does what default_action says. */
 #include "spawned.h"
 
-#include "decide.h"
+#include "answer.h"
 #include "log.h"
-#include "logline.h"
-#include "reply.h"
 #include "request.h"
 
 #include <errno.h>
@@ -83,29 +81,17 @@ write_all(const char *text, size_t length)
 	return TRUE;
 }
 
-/* Answer one request, or say in the log why not; EX_OK or the exit status. */
 static int
-answer(Generations *generations, const Request *request)
+serve_request(Generations *generations, const Request *request)
 {
-	g_autoptr(GError) error = NULL;
-	char context[LOGLINE_MAX_VALUE + 1], line[LOGLINE_MAX_BYTES], reply[REPLY_MAX_BYTES + 1];
-	Decision decision;
-	RuleDb *db = generations_get(generations, request->value[REQUEST_POLICY_CONTEXT], &error);
+	Answer answer;
+	const int status = answer_request(generations, request, &answer);
 
-	if (db == NULL || !decide_request(db, request, &decision, &error)) {
-		logline_escape(request->value[REQUEST_POLICY_CONTEXT], context);
-		log_warning("no answer: %s; policy_context=%s", error->message, context);
-		return generations_exit_status(error);
-	}
-	if (!decision.is_passed) {
-		logline_format(request, &decision, ruledb_generation(db), line);
-		log_verdict(line);
-	}
-	if (!write_all(reply, reply_format(&decision, reply))) {
+	if (status == EX_OK && !write_all(answer.reply, answer.length)) {
 		log_warning("the client did not take the answer: %s", g_strerror(errno));
 		return EX_IOERR;
 	}
-	return EX_OK;
+	return status;
 }
 
 /* Answer all requests that have been fed; *is_done where the connection is to be closed. */
@@ -120,7 +106,7 @@ answer_all(Generations *generations, RequestParser *parser, gboolean *is_done)
 	while (status == EX_OK) {
 		switch (request_parser_next(parser, &request, &trouble)) {
 		case REQUEST_READY:
-			status = answer(generations, &request);
+			status = serve_request(generations, &request);
 			continue;
 		case REQUEST_INCOMPLETE:
 			*is_done = FALSE;

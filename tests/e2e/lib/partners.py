@@ -61,6 +61,7 @@ PARTNERS = (
 # Domains without a server of their own.
 _MORE_RECORDS = [
     "hosted.test MX 10 mx.right.test.",
+    "xn--bcher-kva.test MX 10 mx.right.test.",  # bücher.test
     "mixed.test MX 10 mx.plain.test.",
     "mixed.test MX 20 mx.right.test.",
     "no-mx.test A {right}",
