@@ -51,6 +51,14 @@ dup_lower(const char *name)
 	GString *lower = g_string_new(NULL);
 
 	for (const char *p = composed; p != NULL && *p != '\0'; p = g_utf8_next_char(p))
+/* text in lower case, character by character. Not g_utf8_strdown(), which asks the locale: a
+ * document means the same in every country. */
+static char *
+dup_lower(const char *text)
+{
+	GString *lower = g_string_new(NULL);
+
+	for (const char *p = text; *p != '\0'; p = g_utf8_next_char(p))
 		g_string_append_unichar(lower, g_unichar_tolower(g_utf8_get_char(p)));
 	return g_string_free(lower, FALSE);
 }
@@ -64,6 +72,15 @@ is_kept_by_folding(const char *unicode)
 	g_autofree char *folded = g_utf8_casefold(unicode, -1);
 
 	return strcmp(folded, unicode) == 0;
+/* Whether a label in NFC is written in one of its two forms. Cherokee has capitals in its U-labels,
+ * so that lower case comes second. */
+static gboolean
+is_label_form(const char *label, const char *a_label, const char *u_label)
+{
+	g_autofree char *lower = dup_lower(label);
+
+	return strcmp(label, u_label) == 0 || strcmp(lower, u_label) == 0 ||
+	       strcmp(lower, a_label) == 0;
 }
 
 /* Whether written is one of the forms of a name: label by label one or the other. */
@@ -72,13 +89,15 @@ is_form(const char *written, const char *ascii, const char *unicode)
 {
 	g_autofree char *lower = dup_lower(written);
 	g_auto(GStrv) labels = g_strsplit(lower, ".", -1);
+	g_autofree char *composed = g_utf8_normalize(written, -1, G_NORMALIZE_NFC);
+	g_auto(GStrv) labels = g_strsplit(composed != NULL ? composed : "", ".", -1);
 	g_auto(GStrv) a_labels = g_strsplit(ascii, ".", -1);
 	g_auto(GStrv) u_labels = g_strsplit(unicode, ".", -1);
 
 	if (g_strv_length(labels) != g_strv_length(a_labels))
 		return FALSE;
 	for (size_t i = 0; labels[i] != NULL; i++)
-		if (strcmp(labels[i], a_labels[i]) != 0 && strcmp(labels[i], u_labels[i]) != 0)
+		if (!is_label_form(labels[i], a_labels[i], u_labels[i]))
 			return FALSE;
 	return TRUE;
 }
