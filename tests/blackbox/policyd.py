@@ -5,6 +5,8 @@
 Prints TAP. The program is $POLICYD or the first argument. The rules files are written by a second,
 independent writer (class Rules), so that the layout in schema/ruledb-format.h is tested too.
 """
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import os

@@ -9,6 +9,8 @@ themselves nowhere: `tlsmap check` finds no error in them (it may warn). The row
 the contract and postconf(5), not from the program. Names are converted by Python's own codec.
 """
 
+from __future__ import annotations
+
 import calendar
 import ipaddress
 import itertools
