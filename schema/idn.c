@@ -43,14 +43,6 @@ count_international(const char *ascii)
 	return n;
 }
 
-/* Composed and in lower case, letter by letter: g_utf8_strdown() follows the locale. */
-static char *
-dup_lower(const char *name)
-{
-	g_autofree char *composed = g_utf8_normalize(name, -1, G_NORMALIZE_NFC);
-	GString *lower = g_string_new(NULL);
-
-	for (const char *p = composed; p != NULL && *p != '\0'; p = g_utf8_next_char(p))
 /* text in lower case, character by character. Not g_utf8_strdown(), which asks the locale: a
  * document means the same in every country. */
 static char *
@@ -63,15 +55,6 @@ dup_lower(const char *text)
 	return g_string_free(lower, FALSE);
 }
 
-/* Postfix folds the keys of its tables with ICU (src/util/casefold.c, 3.7), which makes "ss" of the
- * letter sharp s and another letter of the final sigma: a row for such a name would be one for
- * another domain, too. */
-static gboolean
-is_kept_by_folding(const char *unicode)
-{
-	g_autofree char *folded = g_utf8_casefold(unicode, -1);
-
-	return strcmp(folded, unicode) == 0;
 /* Whether a label in NFC is written in one of its two forms. Cherokee has capitals in its U-labels,
  * so that lower case comes second. */
 static gboolean
@@ -87,8 +70,6 @@ is_label_form(const char *label, const char *a_label, const char *u_label)
 static gboolean
 is_form(const char *written, const char *ascii, const char *unicode)
 {
-	g_autofree char *lower = dup_lower(written);
-	g_auto(GStrv) labels = g_strsplit(lower, ".", -1);
 	g_autofree char *composed = g_utf8_normalize(written, -1, G_NORMALIZE_NFC);
 	g_auto(GStrv) labels = g_strsplit(composed != NULL ? composed : "", ".", -1);
 	g_auto(GStrv) a_labels = g_strsplit(ascii, ".", -1);
@@ -120,11 +101,7 @@ convert(char *name, size_t size)
 	if (unicode == NULL)
 		return "has an \"xn--\" label that stands for no name";
 	gboolean is_normal = is_form(name, copy, unicode);
-	gboolean is_kept = is_kept_by_folding(unicode);
 	idn2_free(unicode);
-	if (!is_kept)
-		return "has a letter (ß, ς) that Postfix folds into others, so that it can't tell "
-		       "this name from another";
 	if (!is_normal)
 		return "is not written in its normal form (RFC 5891, section 4.2.1)";
 	g_strlcpy(name, copy, size);
@@ -143,6 +120,23 @@ idn_to_ascii(char *name, size_t size)
 	if (!hostname_is_international(name + skipped))
 		return hostname_check(name + skipped);
 	return convert(name + skipped, size - skipped);
+}
+
+const char *
+idn_check_key(const char *name)
+{
+	const char *start = name[0] == '.' ? name + 1 : name;
+
+	if (!hostname_is_international(start))
+		return NULL;
+	char *unicode = dup_unicode(start);
+	g_return_val_if_fail(unicode != NULL, "is no internationalised domain name (IDNA2008)");
+	g_autofree char *folded = g_utf8_casefold(unicode, -1);
+	gboolean is_kept = strcmp(folded, unicode) == 0;
+	idn2_free(unicode);
+	return is_kept ? NULL
+		       : "has a letter (ß, ς) that Postfix folds into others, so that it can't tell "
+			 "this name from another";
 }
 
 /* One form: label i of the name is in Unicode where the bit of its number among the international

@@ -95,10 +95,19 @@ check_domain(char *domain, size_t size)
 	return idn_to_ascii(domain, size);
 }
 
+/* A domain that is looked up, in the form that mail has. */
+static const char *
+check_key_domain(char *domain, size_t size)
+{
+	const char *reason = check_domain(domain, size);
+
+	return reason != NULL ? reason : idn_check_key(domain);
+}
+
 static const char *
 check_sender_domain(char *domain, size_t size)
 {
-	return strcmp(domain, "<>") == 0 ? NULL : check_domain(domain, size);
+	return strcmp(domain, "<>") == 0 ? NULL : check_key_domain(domain, size);
 }
 
 static const char *
@@ -186,7 +195,7 @@ const CursorTextKind kind_network = {
 	"an address, or a network like \"192.0.2.0/24\" or \"2001:db8::/32\", which has no bit set behind the prefix length"
 };
 const CursorTextKind kind_date = { FINDING_BAD_DATE, check_date, "a date like \"2027-03-31\"" };
-const CursorTextKind kind_domain = { FINDING_BAD_DOMAIN, check_domain, DOMAIN_WORDS };
+const CursorTextKind kind_domain = { FINDING_BAD_DOMAIN, check_key_domain, DOMAIN_WORDS };
 const CursorTextKind kind_sender_domain = {
 	FINDING_BAD_DOMAIN, check_sender_domain,
 	"\"example.com\" (that name alone), \".example.com\" (all below it) or \"<>\""

@@ -104,7 +104,7 @@ stage_document(const char *path, const Snapshot *snapshot, GError **error)
 	if (!g_file_get_contents(path, &text, &size, error))
 		return FALSE;
 	document = g_bytes_new_take(text, size);
-	settings = settings_load(text, size, findings);
+	settings = settings_load(text, size, NULL, findings);
 	if (settings != NULL)
 		checks_run(settings, 0, findings);
 	return report_errors(path, findings) &&
