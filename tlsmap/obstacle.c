@@ -131,32 +131,11 @@ find_unusable_files(const Context *context)
 	check_row_anchors(context);
 }
 
-/* Whether policyd of this version judges all that the rule says. */
-static gboolean
-is_enforced(const SettingsRule *rule)
-{
-	const SettingsRequire *require = &rule->require;
-
-	return rule->recipient_domains == NULL && rule->client_networks == NULL &&
-	       rule->client_names == NULL && require->subjects == NULL &&
-	       require->issuers == NULL && require->fingerprints == NULL &&
-	       require->client_networks == NULL && require->client_names == NULL &&
-	       require->min_protocol.place == 0 && require->min_cipher_bits.place == 0;
-}
-
 /* What the document may say and this version can't keep yet is never put in force. */
 static void
 find_not_supported(const Context *context)
 {
-	const Settings *settings = context->settings;
-
-	for (size_t i = 0; i < settings_n_rules(settings); i++)
-		if (!is_enforced(settings_rule(settings, i)))
-			findings_add_live(
-				context->findings, FINDING_NOT_SUPPORTED_YET, "receive.rules",
-				"policyd of this version can't judge all that rule \"%s\" says",
-				settings_rule(settings, i)->name.text);
-	if (settings->postfix.policyd.code == POLICYD_SOCKET)
+	if (context->settings->postfix.policyd.code == POLICYD_SOCKET)
 		findings_add_live(context->findings, FINDING_NOT_SUPPORTED_YET, "postfix.policyd",
 				  "policyd of this version has no socket of its own; write "
 				  "\"spawn\"");
