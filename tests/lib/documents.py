@@ -199,7 +199,8 @@ def date(rng: Random) -> str:
 
 
 def free_text(rng: Random) -> str:
-    return rng.choice(("", "contract 4711", 'says "yes"\n\tand \\ more', "Übergabe 😀", "\x7f\x01 { } $", "n" * 4096))
+    return rng.choice(("", "contract 4711", 'says "yes"\n\tand \\ more', "Übergabe 😀", "\x7f\x01 { } $",
+                       "n" * 4096))
 
 
 # ---- the document ----
