@@ -81,24 +81,15 @@ def count(counter, document):
 
 def every_key_and_word():
     """Their names as count() has them, from the schema."""
-    names = set()
-
-    def walk(schema, path):
-        while '$ref' in schema:
-            schema = SCHEMA['$defs'][schema['$ref'].removeprefix('#/$defs/')]
-        for key, member in schema.get('properties', {}).items():
-            names.add('key ' + '/'.join((*path, key)))
-            walk(member, (*path, key))
-        if 'items' in schema:
-            walk(schema['items'], path)
-        for choice in schema.get('oneOf', ()):
-            names.add(f'word {"/".join(path[-2:])}: {choice["const"]}')
-    walk(SCHEMA, ())
-    return names
+    for pointer, member in schemas():
+        path = [step for step in pointer.split('/')[1:] if step != '0']
+        yield 'key ' + '/'.join(path)
+        for choice in member.get('oneOf', ()):
+            yield f'word {"/".join(path[-2:])}: {choice["const"]}'
 
 
 def seen_often_enough(counter, names):
-    rare = {name: counter[name] for name in sorted(names) if counter[name] < N_EACH}
+    rare = {name: counter[name] for name in sorted(set(names)) if counter[name] < N_EACH}
     equal(rare, {})
 
 
@@ -159,6 +150,15 @@ def only_tlsmap_refuses(tap, kind):
         if kind.identifier not in identifiers or places_refused(plain):
             raise AssertionError(f'{kind.name} {number}: tlsmap: {errors or "accepted"}, schema: '
                                  f'{places_refused(plain) or "accepted"}: {json.dumps(document)}')
+
+
+def every_reason_has_its_mistake():
+    """What tlsmap may say against a document that is JSON, by the sections of finding.h."""
+    header, source = (SCHEMA_FILE.with_name(name).read_text() for name in ('finding.h', 'finding.c'))
+    section = re.search(r'/\* One value is wrong.*?/\* Legal', header, re.S)[0]
+    identifiers = dict(re.findall(r'\[(FINDING_\w+)\] = \{ "([^"]+)"', source))
+    equal({kind.identifier for kind in mutations.BROKEN + mutations.CONTRADICTIONS},
+          {identifiers[name] for name in re.findall(r'FINDING_\w+', section)})
 
 
 # ---- single texts ----
@@ -262,12 +262,30 @@ def single_texts_get_one_answer(tap, identifier):
 
 # ---- the schema itself ----
 
+def resolve(schema):
+    """What a schema refers to, with what it says itself on top."""
+    while '$ref' in schema:
+        referred = SCHEMA['$defs'][schema['$ref'].removeprefix('#/$defs/')]
+        schema = referred | {key: value for key, value in schema.items() if key != '$ref'}
+    return schema
+
+
 def schemas(schema=None, path=''):
-    """Every subschema that stands under a key of the document, with its pointer."""
+    """Every subschema that stands under a key of the document, with its pointer; items are at 0."""
     for key, member in (SCHEMA if schema is None else schema).get('properties', {}).items():
+        member = resolve(member)
         yield f'{path}/{key}', member
         yield from schemas(member, f'{path}/{key}')
-        yield from schemas(member.get('items', {}), f'{path}/{key}/0')
+        yield from schemas(resolve(member.get('items', {})), f'{path}/{key}/0')
+
+
+def what_tlsmap_accepts(pointer, value, identifier):
+    """The list behind "accepted", of the one finding about value at pointer."""
+    for step in reversed(pointer.split('/')[1:]):
+        value = [value] if step == '0' else {step: value}
+    said = [message for _, message, found in ask_tlsmap(json.dumps(value).encode()) if found == identifier]
+    equal(len(said), 1)
+    return set(re.split(', | or ', re.split('accepted (?:here: |are )', said[0])[1]))
 
 
 def schema_is_a_schema():
@@ -306,30 +324,34 @@ def patterns_are_ecma():
 
 def keys_are_those_of_tlsmap():
     """tlsmap lists the keys of an object where one is not known."""
-    for pointer in ('', '/receive', '/receive/rules/0', '/receive/rules/0/require', '/receive/certificate', '/send',
-                    '/send/domains/0', '/send/certificate', '/postfix'):
-        whole, schema, path = {'unknown': 1}, SCHEMA, [step for step in pointer.split('/') if step]
-        for step in path:
-            schema = schema['items'] if step == '0' else schema['properties'][step]
-        if '$ref' in schema:
-            schema = SCHEMA['$defs'][schema['$ref'].removeprefix('#/$defs/')]
-        for step in reversed(path):
-            whole = [whole] if step == '0' else {step: whole}
-        said = [message for _, message, identifier in ask_tlsmap(json.dumps(whole).encode())
-                if identifier == 'unknown-key']
-        equal([message.split('accepted here: ')[1].split(', ') for message in said], [list(schema['properties'])])
+    objects = {'': SCHEMA}
+    for pointer, member in schemas():
+        inner = resolve(member.get('items', member))
+        if 'properties' in inner:
+            objects[pointer + '/0' * ('items' in member)] = inner
+    for pointer, member in objects.items():
+        equal((pointer, what_tlsmap_accepts(pointer, {'unknown': 1}, 'unknown-key')),
+              (pointer, set(member['properties'])))
+
+
+def words_are_those_of_tlsmap():
+    """tlsmap lists the words where one is not known."""
+    for pointer, member in schemas():
+        if 'oneOf' in member:
+            words = what_tlsmap_accepts(pointer, '?', 'unknown-word')
+            # Listed for all send levels alike; that it is refused here is tested on documents.
+            words -= {'fingerprint'} if pointer == '/send/security_level' else set()
+            equal((pointer, words), (pointer, {choice['const'] for choice in member['oneOf']}))
 
 
 def with_defaults(schema, value):
     """value with every key for which the schema has a default."""
-    while '$ref' in schema:
-        schema = SCHEMA['$defs'][schema['$ref'].removeprefix('#/$defs/')]
+    schema = resolve(schema)
     if isinstance(value, list):
         return [with_defaults(schema['items'], item) for item in value]
     if not isinstance(value, dict):
         return value
-    members = schema['properties'].items()
-    given = {key: member['default'] for key, member in members if 'default' in member} | value
+    given = {key: member['default'] for key, member in schema['properties'].items() if 'default' in member} | value
     return {key: with_defaults(schema['properties'][key], member) for key, member in given.items()}
 
 
@@ -371,6 +393,7 @@ def main():
     tap.check('a-form-can-be-drawn-from-it', a_form_can_be_drawn)
     tap.check('patterns-mean-the-same-everywhere', patterns_are_ecma)
     tap.check('keys-are-those-of-tlsmap', keys_are_those_of_tlsmap)
+    tap.check('words-are-those-of-tlsmap', words_are_those_of_tlsmap)
     for part in ('main.cf', 'rules'):
         tap.check(f'defaults-are-those-of-tlsmap/{part}', defaults_are_those_of_tlsmap, part)
     for path in sorted(EXAMPLES.glob('*.json')) + sorted((DATA / 'warned').glob('*.json')):
@@ -378,6 +401,7 @@ def main():
     for path in sorted((DATA / 'wrong').glob('*.json')):
         tap.check(f'wrong/{path.stem}', wrong_document_is_refused_by_both, tap, path)
     tap.check('valid-documents', valid_documents_are_accepted_by_both, tap)
+    tap.check('every-reason-has-its-mistake', every_reason_has_its_mistake)
     tap.check('documents-wrong-in-one-value', documents_wrong_in_one_value_are_refused_by_both, tap)
     for kind in mutations.CONTRADICTIONS:
         tap.check(f'only-tlsmap-refuses/{kind.name}', only_tlsmap_refuses, tap, kind)
