@@ -333,7 +333,7 @@ build(const char *rules)
 	g_autoptr(GError) error = NULL;
 
 	g_strdelimit(text, "'", '"');
-	g_autoptr(Settings) settings = settings_load(text, strlen(text), findings);
+	g_autoptr(Settings) settings = settings_load(text, strlen(text), NULL, findings);
 	g_assert_nonnull(settings);
 	checks_run(settings, SOME_DAY, findings);
 	g_assert_cmpuint(findings_count(findings, SEVERITY_ERROR), ==, 0);
