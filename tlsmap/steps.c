@@ -454,7 +454,8 @@ steps_run(Apply *apply, GError **error)
 			continue;
 		if (first == EXIT_DONE) {
 			first = code;
-			g_propagate_error(error, g_steal_pointer(&failure));
+			if (failure != NULL)
+				g_propagate_error(error, g_steal_pointer(&failure));
 		}
 		if (!apply->is_committed) {
 			undo(apply, n + 1);
