@@ -12,10 +12,7 @@
 #define ACCEPTED_OPTIONS "-c DIR, -s FILE, --json, --strict, --version and --help"
 
 static const Command *const commands[] = {
-	&command_check,
-	&command_render,
-	&command_plan,
-	&command_apply,
+	&command_init, &command_check, &command_render, &command_plan, &command_apply,
 };
 
 static const char options_help[] =
@@ -31,7 +28,7 @@ static const char options_help[] =
 	"64: wrong usage; 65: the document has an error, or can't be read; 69: Postfix is not there\n"
 	"or does not answer; 70: a bug of tlsmap; 73: can't write; 75: another run is at work;\n"
 	"77: no permission; 78: this Postfix forbids it, nothing was changed\n\n"
-	"Example: echo '{}' >/etc/postfix/tls-settings.json; tlsmap plan; tlsmap apply\n";
+	"Example: tlsmap init; tlsmap plan; tlsmap apply\n";
 
 /* For people and for programs. */
 static ExitCode

@@ -279,9 +279,9 @@ def a_relative_directory_becomes_absolute():
 
 USAGE = (
     ('no-command', [], None,
-     'no command is named; accepted are check, render, plan and apply; see tlsmap --help'),
+     'no command is named; accepted are init, check, render, plan and apply; see tlsmap --help'),
     ('unknown-command', ['frob\x1b[2J'], None,
-     'there is no command "frob\\u001b[2J"; accepted are check, render, plan and apply; see tlsmap --help'),
+     'there is no command "frob\\u001b[2J"; accepted are init, check, render, plan and apply; see tlsmap --help'),
     ('unknown-option', ['--frob', 'check'], None,
      'there is no option "--frob"; accepted are -c DIR, -s FILE, --json, --strict, --version and --help; '
      'see tlsmap --help'),
@@ -299,6 +299,8 @@ USAGE = (
      'before "apply"); see tlsmap apply --help'),
     ('version-too-old', ['render', '--postfix-version', '2.0'], 'render',
      '--postfix-version "2.0": accepted is 3.5 or newer, like 3.7; see tlsmap render --help'),
+    ('init-of-standard-input', ['-s', '-', 'init'], 'init',
+     'init writes a file, and "-" is standard input; accepted is -s FILE; see tlsmap init --help'),
 )
 
 BAD_OUTPUT = (
@@ -338,6 +340,8 @@ def main():
         tap.check(f'absent-postfix-ends-{command}', absent_postfix_ends, command)
         tap.check(f'refusal-of-{command}-has-live-findings', refusal_has_live_findings, command)
     for name, arguments, document, command, status, code in (
+            ('init', ['-s', 'new.json', 'init'], {}, 'init', 'ok', 0),
+            ('init-again', ['-s', 'doc.json', 'init'], {}, 'init', 'error', 73),
             ('check-good', ['-s', 'doc.json', 'check'], {}, 'check', 'ok', 0),
             ('render-wrong', ['-s', 'doc.json', 'render'], {'x': 1}, 'render', 'findings', 65)):
         tap.check(f'status/{name}', ends_with, arguments, document, command, status, code)

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+from tap import equal
+
 NOBODY = 65534
 MASTER_CF = 'smtp inet n - y - - smtpd\nsmtp unix - - y - - smtp\n'
 
@@ -61,3 +63,23 @@ class Site:
             options['capture_output'] = True
         return subprocess.run([self.tlsmap, *arguments], cwd=folder or self.folder, env=everything, timeout=120,
                               stdin=subprocess.DEVNULL, **options)
+
+    def succeed(self, *arguments, **options):
+        run = self.run(*arguments, **options)
+        if run.returncode:
+            raise AssertionError(run)
+        return run
+
+    def refuse(self, status, words, *arguments, **options):
+        """It ends with status, and says words on standard error."""
+        run = self.run(*arguments, **options)
+        equal((run.returncode, run.stdout), (status, b''))
+        if words not in run.stderr.decode():
+            raise AssertionError(f'{words!r} is not in {run.stderr!r}')
+
+
+def tree(folder):
+    """All that is below, with its kind, mode and content."""
+    return {str(path.relative_to(folder)): (
+        oct(path.lstat().st_mode), os.readlink(path) if path.is_symlink() else
+        path.read_bytes() if path.is_file() else '') for path in sorted(folder.rglob('*'))}
