@@ -92,6 +92,7 @@ static const Part parts[] = {
 /* What the command line asks for. */
 typedef struct {
 	const Part *part;       /* NULL: none is named */
+	const char *directory;  /* -o; NULL: none */
 	gboolean has_version;   /* --postfix-version */
 	PostfixVersion version; /* of it */
 } Request;
@@ -128,8 +129,11 @@ parse_arguments(char **arguments, Request *request)
 
 	for (; *arguments != NULL && code == EXIT_DONE; arguments++) {
 		const Part *part = find_part(*arguments);
-		if (part != NULL && request->part == NULL)
+		if (part != NULL && request->part == NULL && request->directory == NULL)
 			request->part = part;
+		else if (strcmp(*arguments, "-o") == 0 && arguments[1] != NULL &&
+			 request->part == NULL)
+			request->directory = *++arguments;
 		else if (strcmp(*arguments, "--postfix-version") == 0 && arguments[1] != NULL)
 			code = parse_version(*++arguments, request);
 		else
@@ -153,6 +157,32 @@ set_target(const Request *request, const Snapshot *snapshot, const GError *absen
 }
 
 static ExitCode
+write_directory(const Request *request, RenderInput *input, Findings *findings)
+{
+	g_autoptr(GError) error = NULL;
+
+	/* What another version has written there can't be proved with this one's postconf(1). */
+	if (input->snapshot != NULL && (input->version.major != input->snapshot->version.major ||
+					input->version.minor != input->snapshot->version.minor))
+		input->snapshot = NULL;
+	if (input->snapshot == NULL)
+		command_note("there is no Postfix %d.%d here to merge with: main.cf and master.cf "
+			     "hold only what tlsmap writes, and rules.db counts on Postfix's "
+			     "defaults for rewriting addresses",
+			     input->version.major, input->version.minor);
+	if (!render_directory(input, request->directory, findings, &error))
+		return command_fail(error != NULL && error->domain == G_FILE_ERROR
+					    ? exitcode_of_write(error)
+					    : EXIT_NO_POSTFIX,
+				    error);
+	if (findings_count(findings, SEVERITY_ERROR) > 0)
+		return EXIT_REFUSED;
+	output_print("wrote %s\n", request->directory);
+	output_add_text("directory", request->directory);
+	return EXIT_DONE;
+}
+
+static ExitCode
 render_document(const CommandContext *context, const Request *request, const Document *document)
 {
 	g_autoptr(GError) absence = NULL;
@@ -160,6 +190,8 @@ render_document(const CommandContext *context, const Request *request, const Doc
 	RenderInput input = { .settings = document->settings };
 
 	set_target(request, snapshot, absence, &input);
+	if (request->directory != NULL)
+		return write_directory(request, &input, document->findings);
 	const Part *part = request->part != NULL ? request->part : &parts[0];
 	part->print(&input);
 	return EXIT_DONE;
@@ -183,13 +215,18 @@ run(const CommandContext *context, char **arguments)
 const Command command_render = {
 	.name = "render",
 	.summary = "print what apply would write",
-	.arguments = "[main.cf|tls_policy|rules] [--postfix-version X.Y]",
+	.arguments = "[main.cf|tls_policy|rules|-o DIR] [--postfix-version X.Y]",
 	.help = "Prints what the settings document becomes: the parameters of main.cf (default), the\n"
 		"table behind smtp_tls_policy_maps, or the receiving rules in words. Postfix is not\n"
 		"needed; one that is found says its version and what stands in the two restriction\n"
 		"lists. The number of the generation is printed as 1.\n\n"
+		"  -o DIR                 make DIR with main.cf, master.cf, tls_policy and rules.db;\n"
+		"                         what the Postfix found has in the first two is kept. A DIR\n"
+		"                         with such files that render -o did not write is refused\n"
 		"  --postfix-version X.Y  for this version, not that of the Postfix found\n",
-	.statuses = "0 done, 1 --strict, 64 usage, 65 document, 77 denied",
+	.statuses =
+		"0 done, 1 --strict, 64 usage, 65 document, 69 Postfix, 73 write, 77 denied, 78 "
+		"refused",
 	.example = "tlsmap -s new-settings.json render --postfix-version 3.10",
 	.run = run,
 };

@@ -175,7 +175,9 @@ withdraw_generation(Apply *apply, GError **error)
 static ExitCode
 make_stage(Apply *apply, GError **error)
 {
-	if (!stage_make(apply->plan, &apply->stage, apply->findings, error))
+	g_autofree char *directory = dup_path(apply, "stage");
+
+	if (!stage_make(apply->plan, directory, &apply->stage, apply->findings, error))
 		return EXIT_NO_WRITE;
 	return findings_count(apply->findings, SEVERITY_ERROR) > 0 ? EXIT_REFUSED : EXIT_DONE;
 }

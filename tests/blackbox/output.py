@@ -342,6 +342,8 @@ def main():
     for name, arguments, document, command, status, code in (
             ('init', ['-s', 'new.json', 'init'], {}, 'init', 'ok', 0),
             ('init-again', ['-s', 'doc.json', 'init'], {}, 'init', 'error', 73),
+            ('render-directory', ['-s', 'doc.json', 'render', '-o', 'out'], {}, 'render', 'ok', 0),
+            ('render-to-a-file', ['-s', 'doc.json', 'render', '-o', 'doc.json'], {}, 'render', 'error', 73),
             ('check-good', ['-s', 'doc.json', 'check'], {}, 'check', 'ok', 0),
             ('render-wrong', ['-s', 'doc.json', 'render'], {'x': 1}, 'render', 'findings', 65)):
         tap.check(f'status/{name}', ends_with, arguments, document, command, status, code)
