@@ -38,6 +38,9 @@ run(GSubprocessLauncher *launcher, const char *const *argv, const char *input, C
 	g_autoptr(GBytes) errors = NULL;
 
 	g_subprocess_launcher_setenv(launcher, "LC_ALL", "C", TRUE);
+	/* Else postconf(1) adds new lines to main.cf in another order each time
+	 * (src/util/hash_fnv.c, 3.7). */
+	g_subprocess_launcher_setenv(launcher, "NORANDOMIZE", "1", TRUE);
 	g_autoptr(GSubprocess) child = g_subprocess_launcher_spawnv(launcher, argv, error);
 	if (child == NULL || !g_subprocess_communicate(child, fed, NULL, &output, &errors, error)) {
 		g_prefix_error(error, "%s: ", argv[0]);

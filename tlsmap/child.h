@@ -13,8 +13,8 @@ typedef struct {
 void child_result_clear(ChildResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ChildResult, child_result_clear)
 
-/* Run argv, NULL-terminated, with input (may be NULL) as standard input and LC_ALL=C. FALSE only
- * when it can't be started; a status other than 0 is for the caller to judge. */
+/* Run argv, NULL-terminated, with input (may be NULL) as standard input, in the C locale. FALSE
+ * only when it can't be started; a status other than 0 is for the caller to judge. */
 gboolean child_run(const char *const *argv, const char *input, ChildResult *result, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 

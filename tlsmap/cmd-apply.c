@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd-apply: puts the document in force, all or nothing. */
 #include "document.h"
+#include "output.h"
 #include "steps.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static gboolean
@@ -30,16 +30,34 @@ parse_arguments(char **arguments, Apply *apply)
 	return TRUE;
 }
 
+/* When daemons that start take the new settings. */
+typedef struct {
+	const char *word; /* for programs */
+	const char *text; /* for people, behind "in force" */
+} Moment;
+
+static const Moment now = { "now", "" };
+static const Moment at_start = { "start", " from the next start of Postfix on" };
+static const Moment at_reload = { "reload", " after the next postfix reload" };
+
 static void
 report(const Apply *apply)
 {
-	if (apply->is_nothing_to_do)
+	const Plan *plan = apply->plan;
+	const Moment *moment = !apply->snapshot->is_running ? &at_start
+			       : apply->is_reload_owed      ? &at_reload
+							    : &now;
+
+	output_changes(plan->changes);
+	if (!apply->is_nothing_to_do)
+		output_print("generation %" G_GUINT64_FORMAT " is in force%s\n", plan->number,
+			     moment->text);
+	/* A Postfix that says all by itself has no generation. */
+	if (apply->is_nothing_to_do && plan->current == NULL)
 		return;
-	change_print(apply->plan->changes, stdout);
-	printf("generation %" G_GUINT64_FORMAT " is in force%s\n", apply->plan->number,
-	       !apply->snapshot->is_running ? " from the next start of Postfix on"
-	       : apply->is_reload_owed      ? " after the next postfix reload"
-					    : "");
+	output_add_number("generation",
+			  apply->is_nothing_to_do ? plan->current->number : plan->number);
+	output_add_text("in_force", moment->word);
 }
 
 static ExitCode
@@ -61,11 +79,13 @@ run(const CommandContext *context, char **arguments)
 	code = steps_run(&apply, &error);
 	if (error != NULL)
 		command_fail(code, error);
-	if (code != EXIT_DONE && apply.is_committed)
+	if (code != EXIT_DONE && apply.is_committed) {
+		output_add_number("generation", apply.plan->number);
 		command_complain("generation %" G_GUINT64_FORMAT
 				 " is in main.cf all the same; put right what is said here, then "
 				 "apply again or reload Postfix",
 				 apply.plan->number);
+	}
 	if (code == EXIT_DONE)
 		report(&apply);
 	return document_report(context, &document, code);
@@ -74,14 +94,14 @@ run(const CommandContext *context, char **arguments)
 const Command command_apply = {
 	.name = "apply",
 	.summary = "put the settings document in force",
-	.help = "apply [--adopt] [--no-reload]\n\n"
-		"Puts the settings document in force on this Postfix, all or nothing: a new generation\n"
+	.arguments = "[--adopt] [--no-reload]",
+	.help = "Puts the settings document in force on this Postfix, all or nothing: a new generation\n"
 		"is built and proved beside what is in force, then one rename of main.cf commits it.\n"
 		"Prints what changed; when nothing changed, nothing is written, reloaded or printed.\n\n"
 		"  --adopt      take over values that somebody else set, instead of refusing them\n"
-		"  --no-reload  do not reload Postfix; its processes change one by one\n\n"
-		"Exit status 0: done, 65: the document has an error, 69: Postfix does not answer,\n"
-		"75: another run is at work, 78: refused for the reasons printed, nothing changed.\n\n"
-		"Example: tlsmap plan; tlsmap apply\n",
+		"  --no-reload  do not reload Postfix; its processes change one by one\n",
+	.statuses = "0 done, 1 --strict, 64 usage, 65 document, 69 Postfix, 73 write, 75 lock, 77 "
+		    "denied, 78 refused",
+	.example = "tlsmap plan; tlsmap apply",
 	.run = run,
 };

@@ -16,10 +16,10 @@ run(const CommandContext *context, char **arguments)
 const Command command_check = {
 	.name = "check",
 	.summary = "say what is wrong with the settings document",
-	.help = "check\n\n"
-		"Reads the settings document and prints all that is wrong or doubtful, one line each:\n"
+	.help = "Reads the settings document and prints all that is wrong or doubtful, one line each:\n"
 		"FILE:LINE:COLUMN: POINTER: error|warning: what, and how to put it right [identifier]\n"
-		"Postfix is not looked at. Exit status 65 when there is an error, else 0.\n\n"
-		"Example: tlsmap -s new-settings.json check\n",
+		"Postfix is not looked at.\n",
+	.statuses = "0 no error, 1 --strict, 64 usage, 65 document, 77 denied",
+	.example = "tlsmap -s new-settings.json check",
 	.run = run,
 };

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd-plan: what apply would change on this Postfix; changes nothing. */
 #include "document.h"
+#include "output.h"
 #include "plan.h"
 #include "snapshot.h"
-
-#include <stdio.h>
 
 static ExitCode
 plan_document(const CommandContext *context, Document *document)
@@ -18,7 +17,7 @@ plan_document(const CommandContext *context, Document *document)
 					 document->findings, &error);
 	if (plan == NULL)
 		return command_fail(EXIT_NO_POSTFIX, error);
-	change_print(plan->changes, stdout);
+	output_changes(plan->changes);
 	if (findings_count(document->findings, SEVERITY_ERROR) > 0)
 		return EXIT_REFUSED;
 	return plan_has_changes(plan) ? EXIT_CHANGES : EXIT_DONE;
@@ -40,11 +39,9 @@ run(const CommandContext *context, char **arguments)
 const Command command_plan = {
 	.name = "plan",
 	.summary = "show what apply would change",
-	.help = "plan\n\n"
-		"Compares the settings document with this Postfix and prints each change that apply\n"
-		"would make, marked stricter, weaker or equal. Nothing is changed.\n"
-		"Exit status 0: nothing to do, 1: there are changes, 65: the document has an error,\n"
-		"78: apply would refuse, for the reasons printed.\n\n"
-		"Example: tlsmap plan\n",
+	.help = "Compares the settings document with this Postfix and prints each change that apply\n"
+		"would make, marked stricter, weaker or equal. Nothing is changed.\n",
+	.statuses = "0 nothing to do, 1 changes, 64 usage, 65 document, 69 Postfix, 78 refused",
+	.example = "tlsmap -s new-settings.json plan",
 	.run = run,
 };

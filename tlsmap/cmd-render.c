@@ -2,110 +2,198 @@
 /* cmd-render: prints what would be written; needs the document alone. */
 #include "describe.h"
 #include "document.h"
-#include "generation.h"
-#include "maincf.h"
+#include "output.h"
 #include "policymap.h"
+#include "render.h"
 #include "snapshot.h"
 
-#include <stdio.h>
 #include <string.h>
 
-/* The number is printed as 1: it is known only when something is applied. */
-#define PRINTED_GENERATION 1
 #define PIECE ((size_t)64 * 1024)
-#define UNKNOWN_CONFIG_DIRECTORY "/etc/postfix"
-
-/* What the text depends on besides the document. */
-typedef struct {
-	PostfixVersion version;
-	Snapshot *snapshot; /* NULL: no Postfix found */
-} Target;
 
 static void
-render_maincf(const Document *document, const Target *target)
+print_value(const char *name, const char *value, void *data)
 {
-	const Snapshot *snapshot = target->snapshot;
-	g_autofree char *directory = generation_dup_directory(
-		snapshot != NULL ? snapshot->config_directory : UNKNOWN_CONFIG_DIRECTORY);
-	g_autofree char *path =
-		generation_dup_path(directory, PRINTED_GENERATION, GENERATION_TABLE);
-	int type = document->settings->postfix.table_type.code;
-	const char *word =
-		names_word(&names_table_type, type != TABLE_TYPE_AUTO ? type : TABLE_TYPE_CDB);
-	g_autofree char *table = g_strconcat(word, ":", path, NULL);
-	const MainCfInput input = { document->settings, target->version, PRINTED_GENERATION,
-				    table };
+	output_print("%s =%s%s\n", name, *value != '\0' ? " " : "", value);
+	output_add_text(name, value);
+}
 
-	for (size_t i = 0; i < maincf_n_parameters(); i++) {
-		const MainCfParameter *parameter = maincf_parameter(i);
-		g_autofree char *value = parameter->render(&input);
-		if (value == NULL)
-			continue;
-		g_autofree char *rest = NULL;
-		if (parameter->kind == MAINCF_LIST && snapshot != NULL)
-			rest = maincf_dup_without_token(
-				snapshot_effective(snapshot, parameter->name));
-		g_autofree char *whole = maincf_dup_with_first(value, rest);
-		printf("%s =%s%s\n", parameter->name, *whole != '\0' ? " " : "", whole);
+static void
+print_maincf(const RenderInput *input)
+{
+	output_begin_object("main.cf");
+	render_visit_values(input, print_value, NULL);
+	output_end();
+}
+
+/* Lines of a table, for programs each as its two halves. */
+static void
+print_lines(GString *piece)
+{
+	output_write(piece->str, piece->len);
+	for (char *key = piece->str, *end; (end = strchr(key, '\n')) != NULL; key = end + 1) {
+		char *value = strchr(key, '\t');
+		*value++ = '\0';
+		*end = '\0';
+		output_add_pair(key, value);
 	}
+	g_string_truncate(piece, 0);
 }
 
 /* In pieces: a table may be as large as the document. */
 static void
-render_table(const Document *document, const Target *target)
+print_table(const RenderInput *input)
 {
-	GString *piece = g_string_sized_new(PIECE * 2);
-	size_t n = settings_n_destinations(document->settings);
+	g_autoptr(GString) piece = g_string_sized_new(PIECE * 2);
 
-	for (size_t i = 0; i < n; i++) {
-		policymap_append(piece, settings_destination(document->settings, i),
-				 target->version);
-		if (piece->len < PIECE && i + 1 < n)
-			continue;
-		fwrite(piece->str, 1, piece->len, stdout);
-		g_string_truncate(piece, 0);
+	output_begin_list("tls_policy");
+	for (size_t i = 0; i < settings_n_destinations(input->settings); i++) {
+		policymap_append(piece, settings_destination(input->settings, i), input->version);
+		if (piece->len >= PIECE)
+			print_lines(piece);
 	}
-	g_string_free(piece, TRUE);
+	print_lines(piece);
+	output_end();
 }
 
 static void
-render_rules(const Document *document, const Target *target)
+print_rules(const RenderInput *input)
 {
-	GString *rules = describe_rules(document->settings);
+	const Settings *settings = input->settings;
+	const GArray *exempt = settings->receive.exempt_networks;
+	g_autoptr(GString) rules = describe_rules(settings);
 
-	fwrite(rules->str, 1, rules->len, stdout);
-	g_string_free(rules, TRUE);
+	output_write(rules->str, rules->len);
+	output_begin_list("exempt_networks");
+	for (size_t i = 0; i < settings_n_texts(exempt); i++)
+		output_add_item(settings_text(exempt, i));
+	output_end();
+	output_begin_list("rules");
+	for (size_t i = 0; i < settings_n_rules(settings); i++) {
+		const SettingsRule *rule = settings_rule(settings, i);
+		g_autofree char *words = describe_dup_rule(rule);
+		const OutputField fields[] = { { "name", rule->name.text }, { "text", words } };
+		output_add_record(fields, G_N_ELEMENTS(fields));
+	}
+	output_end();
 }
 
-static const struct {
+typedef struct {
 	const char *name;
-	void (*render)(const Document *document, const Target *target);
-} parts[] = {
-	{ "main.cf", render_maincf },
-	{ "tls_policy", render_table },
-	{ "rules", render_rules },
+	void (*print)(const RenderInput *input);
+} Part;
+
+static const Part parts[] = {
+	{ "main.cf", print_maincf },
+	{ "tls_policy", print_table },
+	{ "rules", print_rules },
 };
 
-/* The version asked for, else that of the Postfix found, else the newest known. */
+/* What the command line asks for. */
+typedef struct {
+	const Part *part;       /* NULL: none is named */
+	const char *directory;  /* -o; NULL: none */
+	gboolean has_version;   /* --postfix-version */
+	PostfixVersion version; /* of it */
+} Request;
+
+static const Part *
+find_part(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)
+		if (strcmp(parts[i].name, name) == 0)
+			return &parts[i];
+	return NULL;
+}
+
 static ExitCode
-find_target(const CommandContext *context, const char *version, Target *target)
+parse_version(const char *text, Request *request)
+{
+	const PostfixVersion oldest = VERSION_OLDEST;
+
+	request->has_version = version_parse(text, &request->version) &&
+			       version_is_at_least(request->version, oldest.major, oldest.minor);
+	if (request->has_version)
+		return EXIT_DONE;
+	g_autofree char *quoted = finding_quote(text, -1);
+	command_complain("--postfix-version %s: accepted is %d.%d or newer, like 3.7; see tlsmap "
+			 "render --help",
+			 quoted, oldest.major, oldest.minor);
+	return EXIT_USAGE;
+}
+
+static ExitCode
+parse_arguments(char **arguments, Request *request)
+{
+	ExitCode code = EXIT_DONE;
+
+	for (; *arguments != NULL && code == EXIT_DONE; arguments++) {
+		const Part *part = find_part(*arguments);
+		if (part != NULL && request->part == NULL && request->directory == NULL)
+			request->part = part;
+		else if (strcmp(*arguments, "-o") == 0 && arguments[1] != NULL &&
+			 request->part == NULL)
+			request->directory = *++arguments;
+		else if (strcmp(*arguments, "--postfix-version") == 0 && arguments[1] != NULL)
+			code = parse_version(*++arguments, request);
+		else
+			code = command_refuse_argument(&command_render, *arguments);
+	}
+	return code;
+}
+
+/* The version asked for, else that of the Postfix found, else the newest known. */
+static void
+set_target(const Request *request, const Snapshot *snapshot, const GError *absence,
+	   RenderInput *input)
+{
+	input->snapshot = snapshot;
+	input->version = request->has_version ? request->version
+			 : snapshot != NULL   ? snapshot->version
+					      : VERSION_NEWEST;
+	if (snapshot == NULL && !request->has_version)
+		command_note("no Postfix found (%s); rendering for Postfix %d.%d", absence->message,
+			     input->version.major, input->version.minor);
+}
+
+static ExitCode
+write_directory(const Request *request, RenderInput *input, Findings *findings)
 {
 	g_autoptr(GError) error = NULL;
 
-	target->snapshot = snapshot_take(context->config_directory, &error);
-	if (version != NULL) {
-		if (version_parse(version, &target->version) &&
-		    version_is_at_least(target->version, VERSION_OLDEST.major,
-					VERSION_OLDEST.minor))
-			return EXIT_DONE;
-		command_complain("--postfix-version takes %d.%d or newer, like 3.7",
-				 VERSION_OLDEST.major, VERSION_OLDEST.minor);
-		return EXIT_USAGE;
-	}
-	target->version = target->snapshot != NULL ? target->snapshot->version : VERSION_NEWEST;
-	if (target->snapshot == NULL)
-		command_complain("no Postfix found (%s); rendering for Postfix %d.%d",
-				 error->message, VERSION_NEWEST.major, VERSION_NEWEST.minor);
+	/* What another version has written there can't be proved with this one's postconf(1). */
+	if (input->snapshot != NULL && (input->version.major != input->snapshot->version.major ||
+					input->version.minor != input->snapshot->version.minor))
+		input->snapshot = NULL;
+	if (input->snapshot == NULL)
+		command_note("there is no Postfix %d.%d here to merge with: main.cf and master.cf "
+			     "hold only what tlsmap writes, and rules.db counts on Postfix's "
+			     "defaults for rewriting addresses",
+			     input->version.major, input->version.minor);
+	if (!render_directory(input, request->directory, findings, &error))
+		return command_fail(error != NULL && error->domain == G_FILE_ERROR
+					    ? exitcode_of_write(error)
+					    : EXIT_NO_POSTFIX,
+				    error);
+	if (findings_count(findings, SEVERITY_ERROR) > 0)
+		return EXIT_REFUSED;
+	output_print("wrote %s\n", request->directory);
+	output_add_text("directory", request->directory);
+	return EXIT_DONE;
+}
+
+static ExitCode
+render_document(const CommandContext *context, const Request *request, const Document *document)
+{
+	g_autoptr(GError) absence = NULL;
+	g_autoptr(Snapshot) snapshot = snapshot_take(context->config_directory, &absence);
+	RenderInput input = { .settings = document->settings };
+
+	set_target(request, snapshot, absence, &input);
+	if (request->directory != NULL)
+		return write_directory(request, &input, document->findings);
+	const Part *part = request->part != NULL ? request->part : &parts[0];
+	part->print(&input);
 	return EXIT_DONE;
 }
 
@@ -113,39 +201,32 @@ static ExitCode
 run(const CommandContext *context, char **arguments)
 {
 	g_auto(Document) document = { .is_only_looked_at = TRUE };
-	g_autoptr(Snapshot) snapshot = NULL;
-	const char *version = NULL;
-	size_t part = G_N_ELEMENTS(parts);
-	Target target = { 0 };
+	Request request = { 0 };
 
-	for (; *arguments != NULL; arguments++) {
-		size_t i = 0;
-		while (i < G_N_ELEMENTS(parts) && strcmp(parts[i].name, *arguments) != 0)
-			i++;
-		if (i < G_N_ELEMENTS(parts) && part == G_N_ELEMENTS(parts))
-			part = i;
-		else if (strcmp(*arguments, "--postfix-version") == 0 && arguments[1] != NULL)
-			version = *++arguments;
-		else
-			return command_refuse_argument(&command_render, *arguments);
-	}
-	ExitCode code = document_load(context, &document);
+	ExitCode code = parse_arguments(arguments, &request);
+	if (code != EXIT_DONE)
+		return code;
+	code = document_load(context, &document);
 	if (code == EXIT_DONE)
-		code = find_target(context, version, &target);
-	snapshot = target.snapshot;
-	if (code == EXIT_DONE)
-		parts[part < G_N_ELEMENTS(parts) ? part : 0].render(&document, &target);
+		code = render_document(context, &request, &document);
 	return document_report(context, &document, code);
 }
 
 const Command command_render = {
 	.name = "render",
 	.summary = "print what apply would write",
-	.help = "render [main.cf|tls_policy|rules] [--postfix-version X.Y]\n\n"
-		"Prints what the settings document becomes: the parameters of main.cf (default), the\n"
+	.arguments = "[main.cf|tls_policy|rules|-o DIR] [--postfix-version X.Y]",
+	.help = "Prints what the settings document becomes: the parameters of main.cf (default), the\n"
 		"table behind smtp_tls_policy_maps, or the receiving rules in words. Postfix is not\n"
 		"needed; one that is found says its version and what stands in the two restriction\n"
 		"lists. The number of the generation is printed as 1.\n\n"
-		"Example: tlsmap -s new-settings.json render --postfix-version 3.10\n",
+		"  -o DIR                 make DIR with main.cf, master.cf, tls_policy and rules.db;\n"
+		"                         what the Postfix found has in the first two is kept. A DIR\n"
+		"                         with such files that render -o did not write is refused\n"
+		"  --postfix-version X.Y  for this version, not that of the Postfix found\n",
+	.statuses =
+		"0 done, 1 --strict, 64 usage, 65 document, 69 Postfix, 73 write, 77 denied, 78 "
+		"refused",
+	.example = "tlsmap -s new-settings.json render --postfix-version 3.10",
 	.run = run,
 };

@@ -2,31 +2,47 @@
 /* command: what every command of tlsmap is given, and the table of commands. */
 #include "command.h"
 
-#include <stdio.h>
+#include "finding.h"
+#include "output.h"
 
 void
 command_complain(const char *format, ...)
 {
 	va_list arguments;
 
-	fputs("tlsmap: ", stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	g_autofree char *message = g_strdup_vprintf(format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+	output_error(message);
+}
+
+void
+command_note(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	g_autofree char *message = g_strdup_vprintf(format, arguments);
+	va_end(arguments);
+	output_note(message);
 }
 
 ExitCode
 command_fail(ExitCode code, const GError *error)
 {
-	command_complain("%s", error != NULL ? error->message : "failed without a reason: a bug");
+	output_error(error != NULL ? error->message : "failed without a reason: a bug");
 	return error != NULL ? code : EXIT_BUG;
 }
 
 ExitCode
 command_refuse_argument(const Command *command, const char *argument)
 {
-	command_complain("%s does not know \"%s\"; see tlsmap %s --help", command->name, argument,
+	g_autofree char *quoted = finding_quote(argument, -1);
+
+	command_complain("%s: unexpected argument %s; accepted is %s (options of tlsmap itself "
+			 "stand before \"%s\"); see tlsmap %s --help",
+			 command->name, quoted,
+			 command->arguments != NULL ? command->arguments : "none", command->name,
 			 command->name);
 	return EXIT_USAGE;
 }

@@ -16,22 +16,31 @@ typedef struct {
 typedef struct {
 	const char *name;
 	const char *summary;
-	/* What --help prints behind "Usage: tlsmap [OPTION]… ". */
+	/* What may stand behind the name, as the usage has it; NULL: nothing. */
+	const char *arguments;
+	/* The rest of --help: what it does and its options, whole lines; the exit statuses, one
+	 * line; a shell command that works as it stands here. */
 	const char *help;
+	const char *statuses;
+	const char *example;
 	/* arguments begin behind the command's name; NULL-terminated. */
 	ExitCode (*run)(const CommandContext *context, char **arguments);
 } Command;
 
 extern const Command command_apply;
 extern const Command command_check;
+extern const Command command_init;
 extern const Command command_plan;
 extern const Command command_render;
 
-/* "tlsmap: message" on standard error. */
+/* Say why the run fails, in one message (output_error()). */
 void command_complain(const char *format, ...) G_GNUC_PRINTF(1, 2);
+
+/* Say something that is to be known beside the result (output_note()). */
+void command_note(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 /* Take error's message, with code as the result: return command_fail(EXIT_…, error). */
 ExitCode command_fail(ExitCode code, const GError *error);
 
-/* Complain of an argument that the command does not know. */
+/* Complain of an argument that the command does not know, and say what it takes. */
 ExitCode command_refuse_argument(const Command *command, const char *argument);

@@ -4,6 +4,7 @@
 #include "document.h"
 
 #include "checks.h"
+#include "output.h"
 #include "snapshot.h"
 
 #include <errno.h>
@@ -36,8 +37,8 @@ dup_config_directory(const CommandContext *context)
 	return g_strdup(USUAL_CONFIG_DIRECTORY);
 }
 
-static char *
-dup_path(const CommandContext *context)
+char *
+document_dup_path(const CommandContext *context)
 {
 	if (context->settings_path != NULL)
 		return g_strdup(context->settings_path);
@@ -82,7 +83,7 @@ document_load(const CommandContext *context, Document *document)
 	const SettingsWatch watch = { release_what_is_read, &document->input };
 	gsize size;
 
-	document->path = dup_path(context);
+	document->path = document_dup_path(context);
 	document->findings = findings_new();
 	ExitCode code = read_document(document);
 	if (code != EXIT_DONE)
@@ -108,9 +109,10 @@ document_report(const CommandContext *context, Document *document, ExitCode code
 	};
 
 	findings_locate(document->findings, text, size);
-	findings_print(document->findings, &style, stderr);
-	if (code == EXIT_DONE && context->is_strict &&
-	    findings_count(document->findings, SEVERITY_WARNING) > 0)
-		return EXIT_CHANGES;
-	return code;
+	output_findings(document->findings, &style);
+	if (code != EXIT_DONE || !context->is_strict ||
+	    findings_count(document->findings, SEVERITY_WARNING) == 0)
+		return code;
+	output_blame_warnings();
+	return EXIT_CHANGES;
 }

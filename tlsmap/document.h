@@ -18,6 +18,9 @@ typedef struct {
 	Findings *findings;
 } Document;
 
+/* Where the settings file is; "-" for standard input. The caller frees it. */
+char *document_dup_path(const CommandContext *context);
+
 void document_clear(Document *document);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Document, document_clear)
 
@@ -25,6 +28,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Document, document_clear)
  * way, and are for document_report(). */
 ExitCode document_load(const CommandContext *context, Document *document);
 
-/* Print all findings, those added since included, to standard error; the result is code, or where
+/* Show all findings, those added since included (output_findings()); the result is code, or where
  * code is EXIT_DONE and --strict was given, EXIT_CHANGES if there is a warning. */
 ExitCode document_report(const CommandContext *context, Document *document, ExitCode code);

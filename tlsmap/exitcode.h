@@ -2,6 +2,8 @@
 /* exitcode: what tlsmap's exit status says; sysexits(3) where they have a word for it. */
 #pragma once
 
+#include <glib.h>
+
 typedef enum {
 	EXIT_DONE = 0,        /* also with warnings */
 	EXIT_CHANGES = 1,     /* plan: there are changes; --strict: there are warnings */
@@ -14,3 +16,6 @@ typedef enum {
 	EXIT_NO_PERM = 77,    /* EX_NOPERM */
 	EXIT_REFUSED = 78     /* EX_CONFIG: the live Postfix forbids it; nothing was changed */
 } ExitCode;
+
+/* What an error in writing a file means: EXIT_NO_PERM or EXIT_NO_WRITE. */
+ExitCode exitcode_of_write(const GError *error);

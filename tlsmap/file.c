@@ -72,6 +72,19 @@ write_all(int fd, const char *data, size_t size, const char *path, GError **erro
 	return TRUE;
 }
 
+/* Fill the new file behind fd, and close it. */
+static gboolean
+fill(int *fd, const void *data, size_t size, mode_t mode, const char *path, GError **error)
+{
+	if (fchmod(*fd, mode) != 0)
+		return fail(error, "can't set the mode of", path);
+	if (!write_all(*fd, data, size, path, error))
+		return FALSE;
+	if (fsync(*fd) != 0)
+		return fail(error, "can't bring to the disk", path);
+	return finish(fd, path, error);
+}
+
 gboolean
 file_write(const char *path, const void *data, size_t size, mode_t mode, GError **error)
 {
@@ -79,13 +92,23 @@ file_write(const char *path, const void *data, size_t size, mode_t mode, GError 
 
 	if (fd < 0)
 		return fail(error, "can't create", path);
-	if (fchmod(fd, mode) != 0)
-		return fail(error, "can't set the mode of", path);
-	if (!write_all(fd, data, size, path, error))
-		return FALSE;
-	if (fsync(fd) != 0)
-		return fail(error, "can't bring to the disk", path);
-	return finish(&fd, path, error);
+	return fill(&fd, data, size, mode, path, error);
+}
+
+/* link(2), because rename(2) would replace what is there, a dangling symbolic link too. */
+gboolean
+file_create(const char *path, const void *data, size_t size, mode_t mode, GError **error)
+{
+	g_autofree char *directory = g_path_get_dirname(path);
+	g_autofree char *twin = g_strconcat(path, ".XXXXXX", NULL);
+	AUTO_CLOSE int fd = g_mkstemp_full(twin, O_WRONLY | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return fail(error, "can't create", path);
+	gboolean done = fill(&fd, data, size, mode, twin, error) &&
+			(link(twin, path) == 0 || fail(error, "can't create", path));
+	unlink(twin);
+	return done && file_sync(directory, error);
 }
 
 gboolean

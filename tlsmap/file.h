@@ -13,6 +13,11 @@ gboolean file_make_directory(const char *path, GError **error) G_GNUC_WARN_UNUSE
 gboolean file_write(const char *path, const void *data, size_t size, mode_t mode, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 
+/* Write a file of that mode (whatever the umask) beside its place, bring it to the disk, and put it
+ * there in one step. Whatever is there already stays: G_FILE_ERROR_EXIST. */
+gboolean file_create(const char *path, const void *data, size_t size, mode_t mode, GError **error)
+	G_GNUC_WARN_UNUSED_RESULT;
+
 /* Bring a file or the entries of a directory to the disk. */
 gboolean file_sync(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

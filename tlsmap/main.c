@@ -1,41 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main: the options before the command, and which command runs. */
 #include "command.h"
+#include "finding.h"
+#include "output.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <locale.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#define ACCEPTED_OPTIONS "-c DIR, -s FILE, --json, --strict, --version and --help"
+
 static const Command *const commands[] = {
-	&command_check,
-	&command_render,
-	&command_plan,
-	&command_apply,
+	&command_init, &command_check, &command_render, &command_plan, &command_apply,
 };
 
-static void
-print_help(void)
+static const char options_help[] =
+	"\nOptions:\n"
+	"  -c DIR     the Postfix configuration directory (default: MAIL_CONFIG, then Postfix's own)\n"
+	"  -s FILE    the settings document (default: tls-settings.json in that directory; - reads\n"
+	"             standard input)\n"
+	"  --json     print one JSON object, for programs, and nothing else\n"
+	"  --strict   exit status 1 when there are warnings\n"
+	"  --version  print the version\n"
+	"  --help     print this; behind a command, what that command does\n\n"
+	"Exit status: 0: done, also with warnings; 1: plan has changes, or --strict and warnings;\n"
+	"64: wrong usage; 65: the document has an error, or can't be read; 69: Postfix is not there\n"
+	"or does not answer; 70: a bug of tlsmap; 73: can't write; 75: another run is at work;\n"
+	"77: no permission; 78: this Postfix forbids it, nothing was changed\n\n"
+	"Example: tlsmap init; tlsmap plan; tlsmap apply\n";
+
+/* For people and for programs. */
+static ExitCode
+show_help(const char *text)
 {
-	fputs("Usage: tlsmap [-c CONFIG_DIR] [-s SETTINGS] [--strict] COMMAND …\n\n"
-	      "One JSON document says how this mail gateway protects mail in transit; tlsmap turns\n"
-	      "it into Postfix's settings, shows what would change, and puts it in force in one step.\n\n"
-	      "Commands:\n",
-	      stdout);
+	output_write(text, strlen(text));
+	output_add_text("help", text);
+	return EXIT_DONE;
+}
+
+static ExitCode
+help(void)
+{
+	g_autoptr(GString) text = g_string_new(
+		"Usage: tlsmap [-c DIR] [-s FILE] [--json] [--strict] COMMAND …\n\n"
+		"One JSON document says how this mail gateway protects mail in transit; tlsmap turns\n"
+		"it into Postfix's settings, shows what would change, and puts it in force in one step.\n\n"
+		"Commands:\n");
+
 	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-		printf("  %-8s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("\nOptions:\n"
-	      "  -c DIR     the Postfix configuration directory (default: MAIL_CONFIG, then Postfix's own)\n"
-	      "  -s FILE    the settings document (default: tls-settings.json in that directory; - reads\n"
-	      "             standard input)\n"
-	      "  --strict   exit status 1 when there are warnings\n"
-	      "  --version  print the version\n"
-	      "  --help     print this; behind a command, what that command does\n\n"
-	      "Example: echo '{}' >/etc/postfix/tls-settings.json; tlsmap plan; tlsmap apply\n",
-	      stdout);
+		g_string_append_printf(text, "  %-8s %s\n", commands[i]->name,
+				       commands[i]->summary);
+	g_string_append(text, options_help);
+	return show_help(text->str);
+}
+
+static ExitCode
+help_of(const Command *command)
+{
+	g_autofree char *text = g_strdup_printf(
+		"Usage: tlsmap [OPTION]… %s%s%s\n\n%s\nExit status: %s\nExample: %s\n",
+		command->name, command->arguments != NULL ? " " : "",
+		command->arguments != NULL ? command->arguments : "", command->help,
+		command->statuses, command->example);
+
+	return show_help(text);
+}
+
+static ExitCode
+version(void)
+{
+	output_print("tlsmap %s\n", TLSGATE_VERSION);
+	output_add_text("version", TLSGATE_VERSION);
+	return EXIT_DONE;
 }
 
 static const Command *
@@ -47,20 +84,55 @@ find_command(const char *name)
 	return NULL;
 }
 
+static ExitCode
+refuse_command(const char *name)
+{
+	g_autoptr(GString) accepted = g_string_new(NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+		g_string_append_printf(accepted, "%s%s",
+				       i == 0                           ? ""
+				       : i + 1 < G_N_ELEMENTS(commands) ? ", "
+									: " and ",
+				       commands[i]->name);
+	g_autofree char *quoted = name != NULL ? finding_quote(name, -1) : NULL;
+	command_complain("%s%s; accepted are %s; see tlsmap --help",
+			 name != NULL ? "there is no command " : "no command is named",
+			 name != NULL ? quoted : "", accepted->str);
+	return EXIT_USAGE;
+}
+
+/* What getopt_long(3) has just refused: of a short option the letter, for there may be several in
+ * one word. */
+static ExitCode
+refuse_option(int option, const char *word)
+{
+	g_autofree char *letter =
+		optopt > 0 && optopt < 0x100 ? g_strdup_printf("-%c", optopt) : NULL;
+	g_autofree char *quoted = finding_quote(letter != NULL ? letter : word, -1);
+
+	command_complain("%s %s; accepted are " ACCEPTED_OPTIONS "; see tlsmap --help",
+			 option == ':' ? "nothing stands behind the option" : "there is no option",
+			 quoted);
+	return EXIT_USAGE;
+}
+
 /* The options before the command; -1 to go on, or the exit status. */
 static int
 parse_options(int argc, char **argv, CommandContext *context)
 {
-	enum { OPTION_STRICT = 256, OPTION_HELP, OPTION_VERSION };
+	enum { OPTION_STRICT = 0x100, OPTION_JSON, OPTION_HELP, OPTION_VERSION };
 	static const struct option options[] = {
 		{ "strict", no_argument, NULL, OPTION_STRICT },
+		{ "json", no_argument, NULL, OPTION_JSON },
 		{ "help", no_argument, NULL, OPTION_HELP },
 		{ "version", no_argument, NULL, OPTION_VERSION },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "+c:s:h", options, NULL)) != -1)
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+:c:s:h", options, NULL)) != -1)
 		switch (option) {
 		case 'c':
 			context->config_directory = optarg;
@@ -71,15 +143,16 @@ parse_options(int argc, char **argv, CommandContext *context)
 		case OPTION_STRICT:
 			context->is_strict = TRUE;
 			break;
+		case OPTION_JSON:
+			output_use_json();
+			break;
 		case OPTION_VERSION:
-			puts("tlsmap " TLSGATE_VERSION);
-			return EXIT_DONE;
+			return version();
 		case 'h':
 		case OPTION_HELP:
-			print_help();
-			return EXIT_DONE;
+			return help();
 		default:
-			return EXIT_USAGE; /* getopt has said it */
+			return refuse_option(option, argv[optind - 1]);
 		}
 	return -1;
 }
@@ -95,14 +168,30 @@ extend_path(void)
 	g_setenv("PATH", extended, TRUE);
 }
 
-/* Results that could not be printed are not results. */
-static ExitCode
-finish(ExitCode code)
+/* Postfix's daemons have another working directory: what main.cf names must be absolute. The caller
+ * frees it. */
+static char *
+dup_config_directory(const char *given)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return code;
-	command_complain("can't write to standard output: %s", g_strerror(errno));
-	return code == EXIT_DONE || code == EXIT_CHANGES ? EXIT_NO_WRITE : code;
+	const char *directory = given != NULL ? given : g_getenv("MAIL_CONFIG");
+	g_autofree char *here = g_get_current_dir();
+
+	if (directory == NULL || g_path_is_absolute(directory))
+		return g_strdup(directory);
+	return g_build_filename(here, directory, NULL);
+}
+
+static ExitCode
+run_command(const CommandContext *context, char **words)
+{
+	const Command *command = words[0] != NULL ? find_command(words[0]) : NULL;
+
+	if (command == NULL)
+		return refuse_command(words[0]);
+	output_set_command(command->name);
+	if (g_strv_contains((const char *const *)words + 1, "--help"))
+		return help_of(command);
+	return command->run(context, words + 1);
 }
 
 int
@@ -114,23 +203,7 @@ main(int argc, char **argv)
 	umask(022);
 	extend_path();
 	int status = parse_options(argc, argv, &context);
-	if (status >= 0)
-		return finish(status);
-	if (context.config_directory == NULL)
-		context.config_directory = g_getenv("MAIL_CONFIG");
-	if (argv[optind] == NULL) {
-		command_complain("no command; see tlsmap --help");
-		return EXIT_USAGE;
-	}
-	const Command *command = find_command(argv[optind]);
-	if (command == NULL) {
-		command_complain("there is no command \"%s\"; see tlsmap --help", argv[optind]);
-		return EXIT_USAGE;
-	}
-	char **arguments = argv + optind + 1;
-	if (g_strv_contains((const char *const *)arguments, "--help")) {
-		printf("Usage: tlsmap [OPTION]… %s", command->help);
-		return finish(EXIT_DONE);
-	}
-	return finish(command->run(&context, arguments));
+	g_autofree char *directory = dup_config_directory(context.config_directory);
+	context.config_directory = directory;
+	return output_finish(status >= 0 ? (ExitCode)status : run_command(&context, argv + optind));
 }

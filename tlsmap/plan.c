@@ -191,18 +191,29 @@ old_send_level(const Plan *plan)
 
 /* What would be. */
 
-static const char *
-choose_table_type(const Plan *plan, Findings *findings)
+const char *
+plan_table_type(const Settings *settings, const Snapshot *snapshot)
 {
 	static const TableType preferred[] = { TABLE_TYPE_CDB, TABLE_TYPE_LMDB, TABLE_TYPE_HASH };
-	TableType wanted = plan->settings->postfix.table_type.code;
+	TableType wanted = settings->postfix.table_type.code;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(preferred); i++) {
 		TableType type = wanted == TABLE_TYPE_AUTO ? preferred[i] : wanted;
 		const char *word = names_word(&names_table_type, type);
-		if (snapshot_has_table_type(plan->snapshot, word))
+		if (snapshot == NULL || snapshot_has_table_type(snapshot, word))
 			return word;
 	}
+	return NULL;
+}
+
+static const char *
+choose_table_type(const Plan *plan, Findings *findings)
+{
+	TableType wanted = plan->settings->postfix.table_type.code;
+	const char *found = plan_table_type(plan->settings, plan->snapshot);
+
+	if (found != NULL)
+		return found;
 	const char *word = wanted == TABLE_TYPE_AUTO ? "cdb, lmdb nor hash"
 						     : names_word(&names_table_type, wanted);
 	findings_add_live(
@@ -404,29 +415,25 @@ plan_contents(Plan *plan)
 	diff_rules(plan->old_settings, plan->settings, plan->changes);
 }
 
+/* The parameters and the service of generation number. */
 static gboolean
-fill(Plan *plan, gboolean adopt, Findings *findings, GError **error)
+plan_values(Plan *plan, guint64 number, gboolean adopt, Findings *findings, GError **error)
 {
-	if (!find_current(plan, adopt, findings, error) ||
-	    !generation_next(plan->directory, &plan->number, error))
+	if (!find_current(plan, adopt, findings, error))
 		return FALSE;
-	load_old_settings(plan, findings);
+	plan->number = number;
 	plan->table_type = choose_table_type(plan, findings);
-	plan->manifest = manifest_new(plan->number);
+	plan->manifest = manifest_new(number);
 	for (size_t i = 0; i < maincf_n_parameters(); i++)
 		plan_parameter(plan, maincf_parameter(i), adopt, findings);
 	plan_service(plan, adopt, findings);
-	plan_contents(plan);
-	plan_files(plan);
-	obstacle_find(plan->settings, plan->snapshot, findings);
 	return TRUE;
 }
 
-Plan *
-plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, gboolean adopt,
-	  Findings *findings, GError **error)
+static Plan *
+new_plan(const Settings *settings, GBytes *document, const Snapshot *snapshot)
 {
-	g_autoptr(Plan) plan = g_new0(Plan, 1);
+	Plan *plan = g_new0(Plan, 1);
 
 	plan->settings = settings;
 	plan->document = document;
@@ -435,7 +442,31 @@ plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, 
 	plan->sets = g_ptr_array_new_with_free_func(g_free);
 	plan->removes = g_ptr_array_new_with_free_func(g_free);
 	plan->changes = change_list_new();
-	if (!fill(plan, adopt, findings, error))
+	return plan;
+}
+
+Plan *
+plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, gboolean adopt,
+	  Findings *findings, GError **error)
+{
+	g_autoptr(Plan) plan = new_plan(settings, document, snapshot);
+	guint64 number;
+
+	if (!generation_next(plan->directory, &number, error) ||
+	    !plan_values(plan, number, adopt, findings, error))
 		return NULL;
+	load_old_settings(plan, findings);
+	plan_contents(plan);
+	plan_files(plan);
+	obstacle_find(plan->settings, plan->snapshot, findings);
 	return g_steal_pointer(&plan);
+}
+
+Plan *
+plan_make_values(const Settings *settings, const Snapshot *snapshot, guint64 number,
+		 Findings *findings, GError **error)
+{
+	g_autoptr(Plan) plan = new_plan(settings, NULL, snapshot);
+
+	return plan_values(plan, number, TRUE, findings, error) ? g_steal_pointer(&plan) : NULL;
 }

@@ -37,8 +37,19 @@ typedef struct {
  * values instead of refusing them. NULL with error when something can't be read. */
 Plan *plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot,
 		gboolean adopt, Findings *findings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What apply --adopt would write into main.cf and master.cf if it were generation number: sets,
+ * removes and service; nothing else is filled in, and nobody asks what forbids it. The errors are
+ * those that leave a value unknown. NULL with error when something can't be read. */
+Plan *plan_make_values(const Settings *settings, const Snapshot *snapshot, guint64 number,
+		       Findings *findings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 void plan_free(Plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Plan, plan_free)
+
+/* The type of the tables: what the document says, or the first choice that this Postfix has; NULL
+ * where it has none. Without snapshot, all are there. */
+const char *plan_table_type(const Settings *settings, const Snapshot *snapshot);
 
 /* Whether apply has anything to do. */
 gboolean plan_has_changes(const Plan *plan);

@@ -223,10 +223,9 @@ prove(const Plan *plan, const Reading *before, const Reading *after, Findings *f
 }
 
 gboolean
-stage_make(const Plan *plan, Stage *stage, Findings *findings, GError **error)
+stage_make(const Plan *plan, const char *directory, Stage *stage, Findings *findings,
+	   GError **error)
 {
-	g_autofree char *directory =
-		g_build_filename(plan->snapshot->config_directory, "tlsgate", "stage", NULL);
 	AUTO_READING Reading before = { 0 };
 	AUTO_READING Reading after = { 0 };
 

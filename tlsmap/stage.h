@@ -15,8 +15,8 @@ typedef struct {
 void stage_clear(Stage *stage);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Stage, stage_clear)
 
-/* Make both files in CONFIG_DIR/tlsgate/stage and prove that postconf has no new warning, that only
- * what the plan says has changed, and that it has. What does not hold is an error in findings.
- * FALSE with error when something can't be read or written. */
-gboolean stage_make(const Plan *plan, Stage *stage, Findings *findings, GError **error)
-	G_GNUC_WARN_UNUSED_RESULT;
+/* Make both files in directory, which is made anew and removed afterwards, and prove that postconf
+ * has no new warning, that only what the plan says has changed, and that it has. What does not hold
+ * is an error in findings. FALSE with error when something can't be read or written. */
+gboolean stage_make(const Plan *plan, const char *directory, Stage *stage, Findings *findings,
+		    GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -37,21 +37,11 @@ apply_clear(Apply *apply)
 	apply->lock = 0;
 }
 
-/* What an error in writing means for the exit status. */
-static ExitCode
-write_failure(const GError *error)
-{
-	if (g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ACCES) ||
-	    g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_PERM))
-		return EXIT_NO_PERM;
-	return EXIT_NO_WRITE;
-}
-
 static ExitCode
 written(gboolean done, GError **error)
 {
 	return done                              ? EXIT_DONE
-	       : error != NULL && *error != NULL ? write_failure(*error)
+	       : error != NULL && *error != NULL ? exitcode_of_write(*error)
 						 : EXIT_BUG;
 }
 
@@ -82,13 +72,13 @@ take_lock(Apply *apply, GError **error)
 	g_autofree char *path = dup_path(apply, LOCK_FILE);
 
 	if (!file_make_directory(directory, error))
-		return write_failure(*error);
+		return exitcode_of_write(*error);
 	apply->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (apply->lock < 0) {
 		int saved = errno;
 		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved),
 			    "can't open %s: %s", path, g_strerror(saved));
-		return write_failure(*error);
+		return exitcode_of_write(*error);
 	}
 	if (flock(apply->lock, LOCK_EX | LOCK_NB) == 0)
 		return EXIT_DONE;
@@ -185,7 +175,9 @@ withdraw_generation(Apply *apply, GError **error)
 static ExitCode
 make_stage(Apply *apply, GError **error)
 {
-	if (!stage_make(apply->plan, &apply->stage, apply->findings, error))
+	g_autofree char *directory = dup_path(apply, "stage");
+
+	if (!stage_make(apply->plan, directory, &apply->stage, apply->findings, error))
 		return EXIT_NO_WRITE;
 	return findings_count(apply->findings, SEVERITY_ERROR) > 0 ? EXIT_REFUSED : EXIT_DONE;
 }
@@ -236,7 +228,7 @@ replace(Apply *apply, const char *file, GBytes *content, GBytes *expected, gbool
 
 	*is_replaced |= replacement.is_replaced;
 	if (!done)
-		return write_failure(*error);
+		return exitcode_of_write(*error);
 	if (!replacement.is_changed)
 		return EXIT_DONE;
 	findings_add_live(

@@ -223,7 +223,7 @@ def main():
             ('no-command', [], 64), ('unknown-command', ['frobnicate'], 64),
             ('unknown-option', ['--frobnicate', 'check'], 64),
             ('unknown-argument', ['check', 'x'], 64),
-            ('version-too-old', ['-s', '/dev/null', 'render', '--postfix-version', '2.0'], 65),
+            ('version-too-old', ['-s', '/dev/null', 'render', '--postfix-version', '2.0'], 64),
             ('help', ['--help'], 0), ('version', ['--version'], 0), ('help-of-a-command', ['apply', '--help'], 0),
             ('no-settings-file', ['-s', '/nonexistent', 'check'], 65),
             ('settings-are-a-directory', ['-s', '/', 'check'], 65),

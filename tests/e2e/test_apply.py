@@ -91,6 +91,7 @@ def refused(tap: Tap, world: World, tlsmap: Tlsmap, name: str, document: object,
         run = tlsmap.run(command, document=document)
         assert run.returncode == status, run
         assert f"[{identifier}]" in run.stderr, run.stderr
+        assert "CRITICAL" not in run.stderr, run.stderr
         assert files(world) == before and reloads(world) == count
 
 

@@ -81,9 +81,10 @@ stage_settings(const char *path, const Settings *settings, GBytes *document,
 	g_autoptr(Findings) obstacles = findings_new();
 	g_autoptr(Findings) findings = findings_new();
 	g_autoptr(Plan) plan = plan_make(settings, document, snapshot, FALSE, obstacles, error);
+	g_autofree char *workplace = g_strconcat(path, ".stage", NULL);
 	g_auto(Stage) stage = { 0 };
 
-	if (plan == NULL || !stage_make(plan, &stage, findings, error) ||
+	if (plan == NULL || !stage_make(plan, workplace, &stage, findings, error) ||
 	    !write_bytes(path, "main.cf", stage.main_cf, error) ||
 	    !write_bytes(path, "master.cf", stage.master_cf, error) ||
 	    !write_beside(path, "tls_policy", plan->table->str, plan->table->len, error))
