@@ -1,71 +1,180 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decide: which rules a client's mail breaks.
  *
- * A rule applies when its selector matches the mail; each rule that applies must be satisfied, in
- * whatever order they are found. The strictest violation decides the answer; among rules of the
- * same strictness the one that stands first in the document is named.
+ * A rule applies when each selector that it has matches the mail: it is found under one of them,
+ * the others stand in it. Each rule that applies must be satisfied, in whatever order they are
+ * found. The strictest violation decides the answer; among rules of the same strictness the one
+ * that stands first in the document is named.
  *
  * The answer depends on the request and the rules file alone. Only RCPT and DATA are decided:
  * before MAIL the client may still start TLS, and a refusal at CONNECT would lock it out for good;
  * VRFY and ETRN bring no mail; at END-OF-MESSAGE all has been decided (SMTPD_POLICY_README, 3.7;
- * src/smtpd/smtpd.c: access_denied). */
+ * src/smtpd/smtpd.c: access_denied). At DATA Postfix names the recipient where there is just one:
+ * then the rules about recipients are decided again, because RCPT TO:<postmaster> is never asked
+ * about (smtpd_check_rcpt()). Where there are several it names none, and those rules, decided at
+ * each RCPT, do not apply. */
 #include "decide.h"
 
 #include "address.h"
-#include "network.h"
+#include "client.h"
 
 #include <string.h>
 
 G_DEFINE_QUARK(tlsgate_decide, decide_error)
 
-/* What the client has shown; which rules it meets follows from this alone. */
 typedef struct {
-	gboolean has_tls;
-	gboolean has_certificate;
-	gboolean is_trusted;
-} Client;
-
-typedef struct {
+	RuleDb *db;
+	const Request *request;
 	Client client;
 	Decision *decision;
+	GError **error;
 } Decider;
 
+/* ---- demands ---- */
+
 static gboolean
-has_value(const Request *request, RequestAttribute attribute)
+demands(const RuleDbRule *rule, RuleDbListKind kind)
 {
-	return request->value[attribute][0] != '\0';
+	return rule->list[kind].left > 0;
 }
 
-/* src/smtpd/smtpd_check.c, check_policy_service, 3.7: encryption_protocol is empty without TLS
- * (encryption_keysize is 0 for a NULL cipher, too). ccert_subject and ccert_issuer are sent for a
- * trusted certificate only, and either may be empty: a certificate with names in subjectAltName
- * alone has no subject CN. The fingerprints are sent for untrusted certificates and bare keys, too.
- */
-static Client
-describe_client(const Request *request)
+static gboolean
+lacks_tls(const Client *client, const RuleDbRule *rule)
 {
-	return (Client){
-		.has_tls = has_value(request, REQUEST_ENCRYPTION_PROTOCOL),
-		.has_certificate = has_value(request, REQUEST_CCERT_FINGERPRINT) ||
-				   has_value(request, REQUEST_CCERT_PUBKEY_FINGERPRINT),
-		.is_trusted = has_value(request, REQUEST_CCERT_SUBJECT) ||
-			      has_value(request, REQUEST_CCERT_ISSUER),
-	};
+	return !client->has_tls;
 }
+
+/* Only a trusted certificate has a subject and an issuer: whoever demands one demands trust. */
+static gboolean
+lacks_trust(const Client *client, const RuleDbRule *rule)
+{
+	return !client->is_trusted &&
+	       (rule->certificate == CERTIFICATE_TRUSTED ||
+		demands(rule, RULEDB_REQUIRED_SUBJECTS) || demands(rule, RULEDB_REQUIRED_ISSUERS));
+}
+
+static gboolean
+lacks_certificate(const Client *client, const RuleDbRule *rule)
+{
+	return !client->has_certificate && lacks_trust(client, rule);
+}
+
+static gboolean
+has_other_subject(const Client *client, const RuleDbRule *rule)
+{
+	return demands(rule, RULEDB_REQUIRED_SUBJECTS) &&
+	       !ruledb_list_has_text(rule->list[RULEDB_REQUIRED_SUBJECTS], client->subject);
+}
+
+static gboolean
+has_other_issuer(const Client *client, const RuleDbRule *rule)
+{
+	return demands(rule, RULEDB_REQUIRED_ISSUERS) &&
+	       !ruledb_list_has_text(rule->list[RULEDB_REQUIRED_ISSUERS], client->issuer);
+}
+
+static gboolean
+has_other_fingerprint(const Client *client, const RuleDbRule *rule)
+{
+	const RuleDbSpan pins = rule->list[RULEDB_REQUIRED_FINGERPRINTS];
+
+	return demands(rule, RULEDB_REQUIRED_FINGERPRINTS) &&
+	       !ruledb_list_has_text(pins, client->fingerprint) &&
+	       !ruledb_list_has_text(pins, client->key_fingerprint);
+}
+
+static gboolean
+is_elsewhere(const Client *client, const RuleDbRule *rule)
+{
+	return demands(rule, RULEDB_REQUIRED_NETWORKS) &&
+	       (!client->has_address ||
+		!ruledb_list_has_network(rule->list[RULEDB_REQUIRED_NETWORKS], &client->address));
+}
+
+/* The unverified name is whatever the owner of the address wrote: it meets no demand. */
+static gboolean
+has_other_name(const Client *client, const RuleDbRule *rule)
+{
+	return demands(rule, RULEDB_REQUIRED_NAMES) &&
+	       !ruledb_list_has_domain(rule->list[RULEDB_REQUIRED_NAMES], client->name);
+}
+
+static gboolean
+has_older_protocol(const Client *client, const RuleDbRule *rule)
+{
+	return rule->has_min_protocol &&
+	       (client->protocol < 0 || client->protocol < (int)rule->min_protocol);
+}
+
+static gboolean
+has_weaker_cipher(const Client *client, const RuleDbRule *rule)
+{
+	return client->cipher_bits < rule->min_cipher_bits;
+}
+
+static gboolean (*const is_breached[])(const Client *client, const RuleDbRule *rule) = {
+	[BREACH_NO_TLS] = lacks_tls,
+	[BREACH_NO_CERTIFICATE] = lacks_certificate,
+	[BREACH_UNTRUSTED] = lacks_trust,
+	[BREACH_SUBJECT] = has_other_subject,
+	[BREACH_ISSUER] = has_other_issuer,
+	[BREACH_FINGERPRINT] = has_other_fingerprint,
+	[BREACH_NETWORK] = is_elsewhere,
+	[BREACH_CLIENT_NAME] = has_other_name,
+	[BREACH_PROTOCOL] = has_older_protocol,
+	[BREACH_CIPHER] = has_weaker_cipher,
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(is_breached) == N_BREACHES);
 
 /* Whether the client breaks the rule, and how. */
 static gboolean
 breaks_rule(const Client *client, const RuleDbRule *rule, Breach *breach)
 {
-	if (!client->has_tls) {
-		*breach = BREACH_NO_TLS;
-		return TRUE;
-	}
-	if (rule->certificate == CERTIFICATE_ANY || client->is_trusted)
-		return FALSE;
-	*breach = client->has_certificate ? BREACH_UNTRUSTED : BREACH_NO_CERTIFICATE;
-	return TRUE;
+	for (size_t i = 0; i < G_N_ELEMENTS(is_breached); i++)
+		if (is_breached[i](client, rule)) {
+			*breach = (Breach)i;
+			return TRUE;
+		}
+	return FALSE;
 }
+
+/* ---- selectors that the rule was not found under ---- */
+
+static gboolean
+is_not_listed(const char *domain, void *data)
+{
+	return !ruledb_list_has_domain(*(const RuleDbSpan *)data, domain);
+}
+
+static gboolean
+matches_recipient(const Decider *decider, RuleDbSpan domains)
+{
+	return !address_visit_recipient(decider->request->value[REQUEST_RECIPIENT],
+					ruledb_rewriting(decider->db), is_not_listed, &domains);
+}
+
+static gboolean
+matches_name(const Client *client, RuleDbSpan names)
+{
+	return ruledb_list_has_domain(names, client->name) ||
+	       ruledb_list_has_domain(names, client->unverified_name);
+}
+
+static gboolean
+applies(const Decider *decider, const RuleDbRule *rule)
+{
+	const Client *client = &decider->client;
+	const RuleDbSpan networks = rule->list[RULEDB_CLIENT_NETWORKS];
+	const RuleDbSpan names = rule->list[RULEDB_CLIENT_NAMES];
+	const RuleDbSpan recipients = rule->list[RULEDB_RECIPIENT_DOMAINS];
+
+	return (networks.left == 0 ||
+		(client->has_address && ruledb_list_has_network(networks, &client->address))) &&
+	       (names.left == 0 || matches_name(client, names)) &&
+	       (recipients.left == 0 || matches_recipient(decider, recipients));
+}
+
+/* ---- failures ---- */
 
 /* Keep the failures with the lowest numbers, sorted. A rule may come more than once: it may be
  * found under a domain and its parent, or under two readings of an address. */
@@ -95,9 +204,14 @@ test_rule(uint32_t number, const RuleDbRule *rule, void *data)
 {
 	Decider *decider = data;
 	Decision *decision = decider->decision;
-	Failure failure = { .number = number, .violation = rule->violation };
+	Failure failure = {
+		.number = number,
+		.violation = rule->violation,
+		.min_protocol = rule->min_protocol,
+		.min_cipher_bits = rule->min_cipher_bits,
+	};
 
-	if (!breaks_rule(&decider->client, rule, &failure.breach))
+	if (!breaks_rule(&decider->client, rule, &failure.breach) || !applies(decider, rule))
 		return;
 	g_strlcpy(failure.name, rule->name, sizeof failure.name);
 	if (decision->is_passed || failure.violation > decision->answer.violation ||
@@ -108,42 +222,75 @@ test_rule(uint32_t number, const RuleDbRule *rule, void *data)
 	keep_failure(decision, &failure);
 }
 
-/* An address that can't be read ("unknown") is never exempt. */
-static gboolean
-find_exempt(RuleDb *db, const Request *request, gboolean *is_exempt, GError **error)
-{
-	Network client;
+/* ---- finding the rules ---- */
 
-	*is_exempt = FALSE;
-	if (!network_parse_address(request->value[REQUEST_CLIENT_ADDRESS], &client))
-		return TRUE;
-	return ruledb_find_exempt(db, &client, is_exempt, error);
+static gboolean
+test_domain(Decider *decider, RuleDbDomain kind, const char *domain)
+{
+	return ruledb_visit_domain(decider->db, kind, domain, test_rule, decider, decider->error);
 }
 
-/* Test the rules about mail from the sender's domain, in each reading of it. An address that has no
+/* Test the rules found under the sender's domain, in each reading of it. An address that has no
  * domain counts as the null sender. */
 static gboolean
-test_sender(RuleDb *db, const char *sender, Decider *decider, GError **error)
+test_sender(Decider *decider)
 {
 	AddressDomains domains;
 
-	if (!address_domains(sender, ruledb_rewriting(db), &domains)) {
-		g_set_error(error, DECIDE_ERROR, DECIDE_ERROR_ADDRESS,
+	if (!address_domains(decider->request->value[REQUEST_SENDER], ruledb_rewriting(decider->db),
+			     &domains)) {
+		g_set_error(decider->error, DECIDE_ERROR, DECIDE_ERROR_ADDRESS,
 			    "the domain of the sender is empty or too long");
 		return FALSE;
 	}
 	if (domains.n == 0)
-		return ruledb_visit_sender(db, RULEDB_NULL_SENDER, test_rule, decider, error);
+		return test_domain(decider, RULEDB_BY_SENDER, RULEDB_NULL_SENDER);
 	for (size_t i = 0; i < domains.n; i++)
-		if (!ruledb_visit_sender(db, domains.domain[i], test_rule, decider, error))
+		if (!test_domain(decider, RULEDB_BY_SENDER, domains.domain[i]))
 			return FALSE;
 	return TRUE;
+}
+
+static gboolean
+test_recipient_domain(const char *domain, void *data)
+{
+	return test_domain(data, RULEDB_BY_RECIPIENT, domain);
+}
+
+static gboolean
+test_recipient(Decider *decider)
+{
+	return address_visit_recipient(decider->request->value[REQUEST_RECIPIENT],
+				       ruledb_rewriting(decider->db), test_recipient_domain,
+				       decider);
+}
+
+static gboolean
+test_client(Decider *decider)
+{
+	const Client *client = &decider->client;
+
+	return (!client->has_address || ruledb_visit_network(decider->db, &client->address,
+							     test_rule, decider, decider->error)) &&
+	       test_domain(decider, RULEDB_BY_CLIENT_NAME, client->name) &&
+	       test_domain(decider, RULEDB_BY_CLIENT_NAME, client->unverified_name);
+}
+
+/* An address that can't be read ("unknown") is never exempt. */
+static gboolean
+find_exempt(const Decider *decider, gboolean *is_exempt)
+{
+	const Client *client = &decider->client;
+
+	*is_exempt = FALSE;
+	return !client->has_address ||
+	       ruledb_find_exempt(decider->db, &client->address, is_exempt, decider->error);
 }
 
 gboolean
 decide_request(RuleDb *db, const Request *request, Decision *decision, GError **error)
 {
-	Decider decider = { describe_client(request), decision };
+	Decider decider;
 	gboolean is_exempt;
 
 	decision->is_passed = TRUE;
@@ -151,10 +298,14 @@ decide_request(RuleDb *db, const Request *request, Decision *decision, GError **
 	decision->has_more = FALSE;
 	if (request->state == REQUEST_STATE_OTHER)
 		return TRUE;
-	if (!find_exempt(db, request, &is_exempt, error))
+	decider.db = db;
+	decider.request = request;
+	decider.decision = decision;
+	decider.error = error;
+	client_read(request, &decider.client);
+	if (!find_exempt(&decider, &is_exempt))
 		return FALSE;
-	if (is_exempt)
-		return TRUE;
-	return ruledb_visit_all_mail(db, test_rule, &decider, error) &&
-	       test_sender(db, request->value[REQUEST_SENDER], &decider, error);
+	return is_exempt ||
+	       (ruledb_visit_all_mail(db, test_rule, &decider, error) && test_sender(&decider) &&
+		test_recipient(&decider) && test_client(&decider));
 }

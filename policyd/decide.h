@@ -14,6 +14,13 @@ typedef enum {
 	BREACH_NO_TLS,         /* the mail comes in clear */
 	BREACH_NO_CERTIFICATE, /* the client presented no certificate */
 	BREACH_UNTRUSTED,      /* it presented one that Postfix did not trust */
+	BREACH_SUBJECT,        /* its trusted certificate has another subject, or none */
+	BREACH_ISSUER,         /* or another issuer */
+	BREACH_FINGERPRINT,    /* it presented another certificate, or none */
+	BREACH_NETWORK,        /* its address is in none of the networks */
+	BREACH_CLIENT_NAME,    /* its verified name is none of these, or it has none */
+	BREACH_PROTOCOL,       /* the protocol is older, or not known */
+	BREACH_CIPHER,         /* the cipher has fewer bits */
 	N_BREACHES
 } Breach;
 
@@ -22,6 +29,8 @@ typedef struct {
 	uint32_t number; /* its place in the document, from 0 */
 	Violation violation;
 	Breach breach;
+	TlsProtocol min_protocol; /* what it demands: at BREACH_PROTOCOL */
+	unsigned min_cipher_bits; /* at BREACH_CIPHER */
 	char name[RULEDB_MAX_NAME + 1];
 } Failure;
 

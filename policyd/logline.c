@@ -15,6 +15,13 @@ static const char *const reasons[] = {
 	[BREACH_NO_TLS] = "no-tls",
 	[BREACH_NO_CERTIFICATE] = "no-certificate",
 	[BREACH_UNTRUSTED] = "untrusted-certificate",
+	[BREACH_SUBJECT] = "other-subject",
+	[BREACH_ISSUER] = "other-issuer",
+	[BREACH_FINGERPRINT] = "other-fingerprint",
+	[BREACH_NETWORK] = "other-network",
+	[BREACH_CLIENT_NAME] = "other-client-name",
+	[BREACH_PROTOCOL] = "old-protocol",
+	[BREACH_CIPHER] = "weak-cipher",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(reasons) == N_BREACHES);
 
@@ -32,6 +39,10 @@ static const struct {
 	{ "tls", REQUEST_ENCRYPTION_PROTOCOL },
 	{ "issuer", REQUEST_CCERT_ISSUER },
 	{ "certificate", REQUEST_CCERT_FINGERPRINT },
+	{ "public_key", REQUEST_CCERT_PUBKEY_FINGERPRINT },
+	{ "subject", REQUEST_CCERT_SUBJECT },
+	{ "client_name", REQUEST_CLIENT_NAME },
+	{ "cipher_bits", REQUEST_ENCRYPTION_KEYSIZE },
 };
 
 /* A line that grows; what does not fit is left out. */

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOGLINE_MAX_BYTES 4096
+#define LOGLINE_MAX_BYTES 5120
 /* A value from the network takes at most this many bytes of a line. */
 #define LOGLINE_MAX_VALUE 256
 

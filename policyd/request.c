@@ -9,7 +9,8 @@
  * - a line without "=" or without a name, NUL or CR, an attribute of ours twice;
  * - more bytes or attributes than the caps in request.h;
  * - another request= than smtpd_access_policy, no protocol_state;
- * - at RCPT and DATA no sender or no client_address: an absent sender would be the null sender.
+ * - at RCPT and DATA no sender or no client_address: an absent sender would be the null sender;
+ * - at RCPT no recipient or an empty one: rules about recipients would not apply.
  *
  * The parser works in place in one buffer, allocated once. Bytes are looked at once, however they
  * arrive. */
@@ -27,6 +28,8 @@ static const struct {
 	[REQUEST_REQUEST] = { "request", REQUIRED },
 	[REQUEST_PROTOCOL_STATE] = { "protocol_state", REQUIRED },
 	[REQUEST_CLIENT_ADDRESS] = { "client_address", REQUIRED_TO_DECIDE },
+	[REQUEST_CLIENT_NAME] = { "client_name", OPTIONAL },
+	[REQUEST_REVERSE_CLIENT_NAME] = { "reverse_client_name", OPTIONAL },
 	[REQUEST_SENDER] = { "sender", REQUIRED_TO_DECIDE },
 	[REQUEST_RECIPIENT] = { "recipient", OPTIONAL },
 	[REQUEST_QUEUE_ID] = { "queue_id", OPTIONAL },
@@ -36,6 +39,7 @@ static const struct {
 	[REQUEST_CCERT_FINGERPRINT] = { "ccert_fingerprint", OPTIONAL },
 	[REQUEST_CCERT_PUBKEY_FINGERPRINT] = { "ccert_pubkey_fingerprint", OPTIONAL },
 	[REQUEST_ENCRYPTION_PROTOCOL] = { "encryption_protocol", OPTIONAL },
+	[REQUEST_ENCRYPTION_KEYSIZE] = { "encryption_keysize", OPTIONAL },
 	[REQUEST_POLICY_CONTEXT] = { "policy_context", OPTIONAL },
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(attributes) == N_REQUEST_ATTRIBUTES);
@@ -162,6 +166,8 @@ finish_request(const RequestParser *parser, Request *request)
 		return "a request that is not smtpd_access_policy";
 	if (request->value[REQUEST_PROTOCOL_STATE][0] == '\0')
 		return "an empty protocol_state";
+	if (request->state == REQUEST_STATE_RCPT && request->value[REQUEST_RECIPIENT][0] == '\0')
+		return "a request at RCPT without a recipient";
 	return NULL;
 }
 

@@ -15,8 +15,13 @@
  *
  * Where these steps leave an operator alone (a parameter says no; quotes hide it), a host behind
  * this one may still act on it, and that reading is given too. Not followed are the tables that
- * change a sender later (canonical_maps, masquerade_domains), and what resolve_addr() does with the
- * local part of a local domain: that moves recipients, not senders.
+ * change an address later (canonical_maps, virtual_alias_maps, masquerade_domains).
+ *
+ * Recipients are moved on by resolve_addr() (src/trivial-rewrite/resolve.c, 3.7): the domain is
+ * dropped while it is a local one, quotes around the local part are broken open, and what is left
+ * is rewritten as above, again and again. Which domains are local is not known here, nor what a
+ * host behind this one does; therefore each text between two operators is taken for a domain that
+ * stands where one can: behind "@" or "%", or before "!".
  *
  * Only a domain with bytes above 127 costs an allocation. */
 #include "address.h"
@@ -192,16 +197,20 @@ add_domain(AddressDomains *domains, const AddressRewriting *rewriting, const cha
 	const gboolean is_short = appends && domain.text[0] != '[' && !has_dot(&domain);
 	const gboolean is_doubtful = appends && domain.text[0] != '[' && !domain.is_plain;
 
+	const gboolean is_certain = is_short && domain.is_plain;
+
 	if (is_short || is_doubtful) {
 		Domain whole = domain;
 
 		strip_trailing_dot(&whole);
-		if (!append_tokens(&whole, ".", 1) ||
-		    !append_tokens(&whole, mydomain, strlen(mydomain)) ||
-		    !add_reading(domains, &whole))
+		/* Too long, and Postfix refuses the address where it completes it. */
+		const gboolean fits = append_tokens(&whole, ".", 1) &&
+				      append_tokens(&whole, mydomain, strlen(mydomain)) &&
+				      add_reading(domains, &whole);
+		if (!fits && is_certain)
 			return FALSE;
 	}
-	return (is_short && domain.is_plain) || add_reading(domains, &domain);
+	return is_certain || add_reading(domains, &domain);
 }
 
 /* Whether quote_822_local() leaves text alone (src/global/quote_822_local.c, is_822_dot_string,
@@ -253,17 +262,27 @@ skip_route(const char *address)
 	return colon != NULL && colon[1] != '\0' ? colon + 1 : address;
 }
 
+/* What is left of an address without a source route and without null domains at its end:
+ * "user@domain@" passes smtpd(8) and is mail of user@domain, because resolve_addr() strips the null
+ * domain before it looks on. */
+static const char *
+strip(const char *address, size_t *length)
+{
+	const char *start = skip_route(address);
+
+	*length = strlen(start);
+	while (*length > 0 && strchr("@ \t", start[*length - 1]) != NULL)
+		--*length;
+	return start;
+}
+
 gboolean
 address_domains(const char *address, const AddressRewriting *rewriting, AddressDomains *domains)
 {
-	const char *start = skip_route(address);
-	size_t length = strlen(start);
+	size_t length;
+	const char *start = strip(address, &length);
 
 	domains->n = 0;
-	/* "user@domain@" passes smtpd(8) and is mail of user@domain: resolve_addr() strips the null
-	 * domain before it looks on. */
-	while (length > 0 && strchr("@ \t", start[length - 1]) != NULL)
-		length--;
 	if (length == 0)
 		return TRUE;
 
@@ -272,6 +291,91 @@ address_domains(const char *address, const AddressRewriting *rewriting, AddressD
 		return add_bare(domains, rewriting, start, length);
 	return add_domain(domains, rewriting, at + 1, (size_t)(start + length - at - 1)) &&
 	       domains->n > 0;
+}
+
+/* ---- recipients ---- */
+
+static gboolean
+visit_readings(const AddressDomains *domains, AddressVisit visit, void *data)
+{
+	for (size_t i = 0; i < domains->n; i++)
+		if (!visit(domains->domain[i], data))
+			return FALSE;
+	return TRUE;
+}
+
+static const char operators[] = "@%!:";
+
+/* Visit what each piece between operators that may be a domain may be. A colon ends a source route,
+ * which a local part that is unwrapped may begin with. */
+static gboolean
+visit_pieces(const char *text, const char *end, const AddressRewriting *rewriting,
+	     AddressVisit visit, void *data)
+{
+	char before = ':';
+
+	while (text < end) {
+		const size_t length = MIN(strcspn(text, operators), (size_t)(end - text));
+		const char after = text + length < end ? text[length] : ':';
+
+		if (before == '@' || before == '%' || after == '!') {
+			AddressDomains domains;
+
+			/* Of one that is too long nothing is added. */
+			domains.n = 0;
+			if (add_domain(&domains, rewriting, text, length) &&
+			    !visit_readings(&domains, visit, data))
+				return FALSE;
+		}
+		before = after;
+		text += length + 1;
+	}
+	return TRUE;
+}
+
+/* Whether there is more than the one operator that address_domains() sees. */
+static gboolean
+is_nested(const char *text, const char *end)
+{
+	const char *first = text + strcspn(text, operators);
+
+	return first < end && first + 1 + strcspn(first + 1, operators) < end;
+}
+
+gboolean
+address_visit_recipient(const char *address, const AddressRewriting *rewriting, AddressVisit visit,
+			void *data)
+{
+	AddressDomains domains;
+	size_t length;
+	const char *start = strip(address, &length);
+
+	if (address[0] == '\0')
+		return TRUE;
+	if ((!address_domains(address, rewriting, &domains) || domains.n == 0) &&
+	    rewriting->myorigin != NULL)
+		add_domain(&domains, rewriting, rewriting->myorigin, strlen(rewriting->myorigin));
+	return visit_readings(&domains, visit, data) &&
+	       (!is_nested(start, start + length) ||
+		visit_pieces(start, start + length, rewriting, visit, data));
+}
+
+/* ---- names ---- */
+
+gboolean
+address_read_client_name(const char *name, char folded[ADDRESS_MAX_DOMAIN + 1])
+{
+	Domain domain;
+
+	folded[0] = '\0';
+	/* src/smtpd/smtpd_peer.c, 3.7: CLIENT_NAME_UNKNOWN. */
+	if (strcmp(name, "unknown") == 0 || !read_domain(&domain, name, strlen(name)))
+		return FALSE;
+	strip_trailing_dot(&domain);
+	if (domain.length == 0 || domain.length > ADDRESS_MAX_DOMAIN)
+		return FALSE;
+	memcpy(folded, domain.text, domain.length + 1);
+	return TRUE;
 }
 
 char *

@@ -20,8 +20,10 @@ typedef struct {
 /* The most readings that one address can have: three forms (bang, percent, bare), each with and
  * without mydomain. */
 #define ADDRESS_MAX_READINGS 6
-/* No longer domain gets past smtpd (src/util/valid_hostname.h, VALID_HOSTNAME_LEN, 3.7). */
-#define ADDRESS_MAX_DOMAIN 255
+/* No longer domain gets past smtpd: its ASCII form has at most 255 characters
+ * (src/util/valid_hostname.h, VALID_HOSTNAME_LEN, 3.7), each of which stands for at most one of 4
+ * bytes. */
+#define ADDRESS_MAX_DOMAIN 1020
 
 typedef struct {
 	size_t n;
@@ -38,6 +40,22 @@ typedef struct {
 gboolean address_domains(const char *address, const AddressRewriting *rewriting,
 			 AddressDomains *domains) G_GNUC_WARN_UNUSED_RESULT;
 
-/* A domain of a rule in the form in which address_domains() yields that of an address: what spells
- * one name is one text. The caller frees it. */
+/* Called for one domain; FALSE ends the visit. */
+typedef gboolean (*AddressVisit)(const char *domain, void *data);
+
+/* Visit each domain to which a recipient's address may lead, perhaps more than once. Beside the
+ * readings of address_domains(): where the local part holds an operator, this Postfix unwraps it
+ * when the domain is its own, and a host behind it may do the same; so each domain that any order
+ * of unwrapping could come to is visited. An address without a domain is at myorigin; the empty
+ * text names no recipient. A domain longer than Postfix lets one be is skipped: mail goes nowhere
+ * by it. FALSE where visit said so. */
+gboolean address_visit_recipient(const char *address, const AddressRewriting *rewriting,
+				 AddressVisit visit, void *data);
+
+/* A client's name as Postfix sends it, in the same form as a domain. FALSE, and folded is empty,
+ * where there is none ("unknown", empty) or it is longer than a name can be. */
+gboolean address_read_client_name(const char *name, char folded[ADDRESS_MAX_DOMAIN + 1]);
+
+/* A domain of a rule in the form in which the above yield that of an address: what spells one name
+ * is one text. The caller frees it. */
 char *address_dup_folded(const char *domain);

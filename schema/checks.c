@@ -2,11 +2,15 @@
 /* checks: what the values of a document mean together. Pure.
  *
  * Each check is one function and one row of the table at the end. Errors are contradictions that
- * Postfix would ignore or answer with an outage; warnings are legal and probably not meant. */
+ * Postfix would ignore or answer with an outage; what is only doubtful is in doubts.c. A check that
+ * takes something for absent asks refused.c first. */
 #include "checks.h"
 
+#include "doubts.h"
 #include "fingerprint.h"
+#include "refused.h"
 #include "ruledb.h"
+#include "texthash.h"
 
 #include <string.h>
 
@@ -16,9 +20,19 @@
 
 typedef struct {
 	const Settings *settings;
-	guint32 today;
 	Findings *findings;
+	const Refused *refused;
 } Context;
+
+/* The first item of a list that was not refused; 0: there is none. */
+static size_t
+first_place(const GArray *texts)
+{
+	for (size_t i = 0; i < settings_n_texts(texts); i++)
+		if (settings_text_place(texts, i) != 0)
+			return settings_text_place(texts, i);
+	return 0;
+}
 
 /* postconf(5) smtpd_tls_ask_ccert, 3.7: nothing is asked for without TLS. */
 static void
@@ -41,17 +55,18 @@ static void
 check_require_without_encrypt(const Context *context)
 {
 	const Settings *settings = context->settings;
-	SecurityLevel level = settings->receive.security_level.code;
+	const CursorWord *level = &settings->receive.security_level;
 
-	if (level == SECURITY_MAY && !settings->receive.security_level.is_wrong &&
+	if (level->code == SECURITY_MAY &&
+	    !refused_word(context->refused, level, settings->receive.place) &&
 	    settings->receive.client_certificate.code == CLIENT_CERTIFICATE_REQUIRE)
 		findings_add(
 			context->findings, FINDING_REQUIRE_WITHOUT_ENCRYPT,
 			settings->receive.client_certificate.place,
 			"\"require\" works only with receive.security_level \"encrypt\" (it is "
-			"\"%s\"): Postfix would not even ask; set the level to \"encrypt\", or "
+			"\"may\"%s): Postfix would not even ask; set the level to \"encrypt\", or "
 			"this to \"request\"",
-			names_word(&names_receive_level, level));
+			level->place == 0 ? ", the default" : "");
 }
 
 static void
@@ -68,34 +83,37 @@ check_rules_at_none(const Context *context)
 			     "offer; set the level to \"may\" or \"encrypt\", or remove the rule");
 }
 
-/* The first key of a rule's require that is about a certificate; 0: none is. */
+/* The first item of a rule's require that is about a certificate; 0: none is. */
 static size_t
 certificate_place(const SettingsRequire *require)
 {
-	const GArray *const lists[] = { require->subjects, require->issuers,
-					require->fingerprints };
-	size_t first = require->certificate.place;
+	const size_t places[] = { require->certificate.place, first_place(require->subjects),
+				  first_place(require->issuers),
+				  first_place(require->fingerprints) };
+	size_t first = 0;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
-		if (settings_n_texts(lists[i]) > 0 && settings_text_place(lists[i], 0) != 0 &&
-		    (first == 0 || settings_text_place(lists[i], 0) < first))
-			first = settings_text_place(lists[i], 0);
+	for (size_t i = 0; i < G_N_ELEMENTS(places); i++)
+		if (places[i] != 0 && (first == 0 || places[i] < first))
+			first = places[i];
 	return first;
 }
 
 static void
 check_certificate_not_requested(const Context *context)
 {
-	const CursorWord *asked = &context->settings->receive.client_certificate;
+	const Settings *settings = context->settings;
+	const CursorWord *asked = &settings->receive.client_certificate;
 
-	if (asked->code != CLIENT_CERTIFICATE_NONE || asked->is_wrong)
+	/* At level none the rule itself is refused, and nothing can be asked for. */
+	if (asked->code != CLIENT_CERTIFICATE_NONE ||
+	    refused_word(context->refused, asked, settings->receive.place) ||
+	    settings->receive.security_level.code == SECURITY_NONE)
 		return;
-	for (size_t i = 0; i < settings_n_rules(context->settings); i++) {
-		const SettingsRequire *require = &settings_rule(context->settings, i)->require;
-		if (certificate_place(require) != 0)
+	for (size_t i = 0; i < settings_n_rules(settings); i++) {
+		size_t place = certificate_place(&settings_rule(settings, i)->require);
+		if (place != 0)
 			findings_add(
-				context->findings, FINDING_CERTIFICATE_NOT_REQUESTED,
-				certificate_place(require),
+				context->findings, FINDING_CERTIFICATE_NOT_REQUESTED, place,
 				"a rule demands a certificate that no client is asked for; set "
 				"receive.client_certificate to \"request\"");
 	}
@@ -109,11 +127,11 @@ check_fingerprints_under_require(const Context *context)
 	if (context->settings->receive.client_certificate.code != CLIENT_CERTIFICATE_REQUIRE)
 		return;
 	for (size_t i = 0; i < settings_n_rules(context->settings); i++) {
-		const GArray *pins = settings_rule(context->settings, i)->require.fingerprints;
-		if (settings_n_texts(pins) > 0)
+		size_t place =
+			first_place(settings_rule(context->settings, i)->require.fingerprints);
+		if (place != 0)
 			findings_add(
-				context->findings, FINDING_FINGERPRINTS_UNDER_REQUIRE,
-				settings_text_place(pins, 0),
+				context->findings, FINDING_FINGERPRINTS_UNDER_REQUIRE, place,
 				"fingerprints name a certificate whoever vouches for it, but at "
 				"receive.client_certificate \"require\" Postfix ends a session "
 				"without a trusted one itself; set that to \"request\", or demand "
@@ -126,10 +144,13 @@ check_fingerprints_with_names(const Context *context)
 {
 	for (size_t i = 0; i < settings_n_rules(context->settings); i++) {
 		const SettingsRequire *require = &settings_rule(context->settings, i)->require;
-		if (settings_n_texts(require->fingerprints) > 0 && settings_demands_trust(require))
+		gboolean has_names = require->certificate.place != 0 ||
+				     first_place(require->subjects) != 0 ||
+				     first_place(require->issuers) != 0;
+		if (has_names && first_place(require->fingerprints) != 0)
 			findings_add(
 				context->findings, FINDING_FINGERPRINTS_WITH_NAMES,
-				settings_text_place(require->fingerprints, 0),
+				first_place(require->fingerprints),
 				"\"fingerprints\" say which certificates are meant, whoever vouches "
 				"for them; beside them \"certificate\", \"subjects\" and \"issuers\" "
 				"say nothing: remove one or the other");
@@ -182,7 +203,7 @@ level_takes(SecurityLevel level, AttributeAt at)
 	case AT_ANY_TLS:
 		return level > SECURITY_NONE;
 	case AT_MANDATORY:
-		return names_strength(level) >= names_strength(SECURITY_ENCRYPT);
+		return names_is_at_least(level, SECURITY_ENCRYPT);
 	case AT_NAMES:
 		return settings_level_needs_anchors(level);
 	case AT_FINGERPRINT:
@@ -201,12 +222,6 @@ static const char *const attribute_reasons[] = {
 	[AT_FINGERPRINT] = "only \"fingerprint\" takes it; remove it, or change the level",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(attribute_reasons) == N_ATTRIBUTE_LEVELS);
-
-static size_t
-first_place(const GArray *texts)
-{
-	return settings_n_texts(texts) > 0 ? settings_text_place(texts, 0) : 0;
-}
 
 static void
 check_row_attributes(const Context *context, const SettingsDestination *row)
@@ -233,7 +248,8 @@ check_row_attributes(const Context *context, const SettingsDestination *row)
 			findings_add(context->findings, FINDING_ATTRIBUTE_AT_LEVEL, used[i].place,
 				     "\"%s\" at security_level \"%s\": %s", used[i].key,
 				     names_word(&names_security_level, level),
-				     attribute_reasons[used[i].at]);
+				     attribute_reasons[level == SECURITY_NONE ? AT_ANY_TLS
+									      : used[i].at]);
 }
 
 static void
@@ -246,7 +262,8 @@ check_attributes(const Context *context)
 		if (row->attributes != NULL)
 			check_row_attributes(context, row);
 		if (row->security_level.code == SECURITY_FINGERPRINT &&
-		    settings_attributes(row)->fingerprints == NULL)
+		    settings_attributes(row)->fingerprints == NULL &&
+		    !refused_in_destination(context->refused, i))
 			findings_add(context->findings, FINDING_MISSING_FINGERPRINTS,
 				     row->security_level.place,
 				     "\"fingerprint\" needs the fingerprints that are accepted: "
@@ -263,121 +280,116 @@ check_fallback(const Context *context)
 	const CursorWord *override = &settings->send.fallback_may_override;
 
 	if (settings_n_texts(settings->send.fallback_policy_maps) == 0) {
-		if (override->place != 0 && override->code)
+		if (override->place != 0 && override->code &&
+		    !refused_in_part(context->refused, settings->send.place))
 			findings_add(
 				context->findings, FINDING_NOTHING_TO_OVERRIDE, override->place,
-				"there are no fallback_policy_maps that could override anything");
+				"there are no fallback_policy_maps that could override anything; name "
+				"them, or remove this");
 		return;
 	}
-	for (size_t i = 0; i < settings_n_destinations(settings) && !override->code; i++) {
+	if (override->code || refused_word(context->refused, override, settings->send.place))
+		return;
+	for (size_t i = 0; i < settings_n_destinations(settings); i++) {
 		const SettingsDestination *row = settings_destination(settings, i);
 		if (row->destination.place != 0 && row->destination.text[0] == '.' &&
 		    row->security_level.code > SECURITY_MAY)
 			findings_add(
 				context->findings, FINDING_FALLBACK_OVERRIDES,
 				row->destination.place,
-				"Postfix asks the fallback_policy_maps for a name below this one "
-				"before it looks at this row, so that they can weaken it; name each "
-				"domain, or allow it by \"fallback_may_override\": true");
+				"this row can be weakened: Postfix asks the fallback_policy_maps for a name below it "
+				"first; name each domain, or allow it by \"fallback_may_override\": true");
 	}
 }
 
-/* A protocol floor at "may" would make Postfix fall back to clear text: it is written for the
- * mandatory levels alone (postconf(5) smtpd_tls_mandatory_protocols, 3.7). */
-static void
-check_min_protocol(const Context *context)
+/* Whether text stands in seen already, and with which number; else it does from now on. */
+static gboolean
+find_first(GHashTable *seen, const char *text, size_t number, size_t *first)
 {
-	const Settings *settings = context->settings;
+	void *value;
 
-	if (settings->receive.min_protocol.place != 0 &&
-	    settings->receive.security_level.code < SECURITY_ENCRYPT &&
-	    !settings->receive.security_level.is_wrong)
-		findings_add(
-			context->findings, FINDING_MIN_PROTOCOL_AT_MAY,
-			settings->receive.min_protocol.place,
-			"this binds no client below receive.security_level \"encrypt\"; a rule "
-			"with require.min_protocol binds those that it is about");
-	if (settings->send.min_protocol.place != 0 &&
-	    names_strength(settings->send.security_level.code) < names_strength(SECURITY_ENCRYPT) &&
-	    !settings->send.security_level.is_wrong)
-		findings_add(
-			context->findings, FINDING_MIN_PROTOCOL_AT_MAY,
-			settings->send.min_protocol.place,
-			"this binds only the destinations at \"encrypt\" or more; the others, at "
-			"send.security_level \"%s\", get what Postfix has for them",
-			names_word(&names_security_level, settings->send.security_level.code));
-}
-
-static void
-check_selectors(const Context *context)
-{
-	for (size_t i = 0; i < settings_n_rules(context->settings); i++) {
-		const SettingsRule *rule = settings_rule(context->settings, i);
-		gboolean is_about_mail =
-			rule->sender_domains != NULL || rule->recipient_domains != NULL;
-		if (rule->sender_domains != NULL &&
-		    (rule->client_networks != NULL || rule->client_names != NULL))
-			findings_add(
-				context->findings, FINDING_OTHER_CLIENTS_PASS, rule->place,
-				"this rule is about mail from these domains through these clients: "
-				"the same mail through any other client is not ruled; was "
-				"\"client_networks\" or \"client_names\" in \"require\" meant?");
-		else if (rule->client_names != NULL && rule->client_networks == NULL &&
-			 !is_about_mail)
-			findings_add(
-				context->findings, FINDING_ONLY_CLIENT_NAMES, rule->place,
-				"this rule knows its clients by name alone: while DNS does not "
-				"answer, they have none and are not ruled; add \"client_networks\" "
-				"in a rule of its own");
+	if (!g_hash_table_lookup_extended(seen, text, NULL, &value)) {
+		g_hash_table_insert(seen, (char *)text, GSIZE_TO_POINTER(number));
+		return FALSE;
 	}
+	*first = GPOINTER_TO_SIZE(value);
+	return TRUE;
 }
 
 static void
 check_duplicate_names(const Context *context)
 {
-	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) seen = g_hash_table_new(texthash, g_str_equal);
 
 	for (size_t i = 0; i < settings_n_rules(context->settings); i++) {
 		const CursorText *name = &settings_rule(context->settings, i)->name;
-		if (name->place != 0 && !g_hash_table_add(seen, (char *)name->text))
+		size_t first;
+		if (name->place != 0 && find_first(seen, name->text, i, &first))
 			findings_add(context->findings, FINDING_DUPLICATE_NAME, name->place,
-				     "another rule has the name \"%s\"; names stand in replies and "
-				     "must be unique",
-				     name->text);
+				     "/receive/rules/%zu has the name \"%s\" already; names stand "
+				     "in replies and must be unique: give this rule another one",
+				     first, name->text);
 	}
 }
 
 static void
 check_duplicate_destinations(const Context *context)
 {
-	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) seen = g_hash_table_new(texthash, g_str_equal);
 
 	for (size_t i = 0; i < settings_n_destinations(context->settings); i++) {
 		const CursorText *name = &settings_destination(context->settings, i)->destination;
-		if (name->place != 0 && !g_hash_table_add(seen, (char *)name->text))
+		size_t first;
+		if (name->place != 0 && find_first(seen, name->text, i, &first))
 			findings_add(context->findings, FINDING_DUPLICATE_DESTINATION, name->place,
-				     "the destination \"%s\" has a row already; keep one of them",
-				     name->text);
+				     "/send/domains/%zu is the row of \"%s\" already; keep one of "
+				     "them",
+				     first, name->text);
 	}
 }
 
-/* One more rule on key. Reported once where each bound is passed. */
-static void
-count_rule(const Context *context, GHashTable *counts, const char *key, size_t place)
-{
-	gsize count = GPOINTER_TO_SIZE(g_hash_table_lookup(counts, key)) + 1;
+/* How many rules are on one key, and where the first one too many for either bound is. */
+typedef struct {
+	size_t n;
+	size_t warned;
+	size_t refused;
+} KeyCount;
 
-	g_hash_table_insert(counts, (char *)key, GSIZE_TO_POINTER(count));
-	if (count == RULEDB_MAX_RULES_PER_KEY + 1)
-		findings_add(context->findings, FINDING_TOO_MANY_RULES, place,
-			     "more than %d rules are about \"%s\"; each costs time for every "
-			     "message: merge them",
-			     RULEDB_MAX_RULES_PER_KEY, key);
-	else if (count == WARN_RULES_PER_KEY + 1)
-		findings_add(context->findings, FINDING_MANY_RULES, place,
-			     "more than %d rules are about \"%s\"; each costs time for every "
+static void
+count_rule(GHashTable *counts, const char *key, size_t place)
+{
+	KeyCount *count = g_hash_table_lookup(counts, key);
+
+	if (count == NULL) {
+		count = g_new0(KeyCount, 1);
+		g_hash_table_insert(counts, (char *)key, count);
+	}
+	count->n++;
+	if (count->n == WARN_RULES_PER_KEY + 1)
+		count->warned = place;
+	if (count->n == RULEDB_MAX_RULES_PER_KEY + 1)
+		count->refused = place;
+}
+
+/* One finding for a key: who is refused need not be warned. */
+static void
+report_key(void *key, void *value, void *data)
+{
+	const Context *context = data;
+	const KeyCount *count = value;
+	g_autofree char *quoted = finding_quote(key, -1);
+	const char *about = strcmp(key, ALL_MAIL) == 0 ? "all mail" : quoted;
+
+	if (count->refused != 0)
+		findings_add(context->findings, FINDING_TOO_MANY_RULES, count->refused,
+			     "%zu rules are about %s, and at most %d can be; each costs time for "
+			     "every message: merge them",
+			     count->n, about, RULEDB_MAX_RULES_PER_KEY);
+	else if (count->warned != 0)
+		findings_add(context->findings, FINDING_MANY_RULES, count->warned,
+			     "%zu rules are about %s, more than %d; each costs time for every "
 			     "message: could they be merged?",
-			     WARN_RULES_PER_KEY, key);
+			     count->n, about, WARN_RULES_PER_KEY);
 }
 
 static void
@@ -386,140 +398,22 @@ check_rules_per_key(const Context *context)
 	GHashTable *counts[N_SELECTORS];
 
 	for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)
-		counts[i] = g_hash_table_new(g_str_hash, g_str_equal);
+		counts[i] = g_hash_table_new_full(texthash, g_str_equal, NULL, g_free);
 	for (size_t i = 0; i < settings_n_rules(context->settings); i++) {
 		const SettingsRule *rule = settings_rule(context->settings, i);
 		SelectorKind kind = SELECTOR_SENDER;
 		const GArray *keys = settings_rule_keys(rule, &kind);
-		if (keys == NULL)
-			count_rule(context, counts[kind], ALL_MAIL, rule->place);
+		if (keys == NULL && !refused_in_rule(context->refused, i))
+			count_rule(counts[kind], ALL_MAIL, rule->place);
 		for (size_t j = 0; j < settings_n_texts(keys); j++)
 			if (settings_text_place(keys, j) != 0)
-				count_rule(context, counts[kind], settings_text(keys, j),
+				count_rule(counts[kind], settings_text(keys, j),
 					   settings_text_place(keys, j));
 	}
-	for (size_t i = 0; i < G_N_ELEMENTS(counts); i++)
+	for (size_t i = 0; i < G_N_ELEMENTS(counts); i++) {
+		g_hash_table_foreach(counts[i], report_key, (void *)context);
 		g_hash_table_unref(counts[i]);
-}
-
-static void
-check_fails_open(const Context *context)
-{
-	const CursorWord *failure = &context->settings->receive.on_policy_failure;
-
-	if (failure->code == POLICY_FAILURE_ACCEPT)
-		findings_add(
-			context->findings, FINDING_FAILS_OPEN, failure->place,
-			"while policyd does not answer, mail that the rules forbid is accepted; "
-			"\"defer\" makes its senders try again later");
-}
-
-static void
-check_trust_anchors(const Context *context)
-{
-	const Settings *settings = context->settings;
-
-	if (settings_receive_needs_anchors(settings) && !settings_receive_has_anchors(settings))
-		findings_add(context->findings, FINDING_NO_TRUST_ANCHORS, settings->receive.place,
-			     "client certificates must be trusted, but the document does not say "
-			     "whose; name a file of CA certificates in receive.trusted_ca_file");
-	if (settings_send_needs_anchors(settings) && !settings_send_has_anchors(settings))
-		findings_add(context->findings, FINDING_NO_TRUST_ANCHORS, settings->send.place,
-			     "server certificates must be trusted, but the document does not say "
-			     "whose; name a file of CA certificates in send.trusted_ca_file");
-}
-
-static void
-check_trusted_by_anyone(const Context *context)
-{
-	for (size_t i = 0; i < settings_n_rules(context->settings); i++) {
-		const SettingsRequire *require = &settings_rule(context->settings, i)->require;
-		if (require->certificate.code == CERTIFICATE_TRUSTED && require->subjects == NULL &&
-		    require->issuers == NULL && require->fingerprints == NULL)
-			findings_add(
-				context->findings, FINDING_TRUSTED_BY_ANYONE,
-				require->certificate.place,
-				"any certificate of any trusted CA meets this rule; is "
-				"receive.trusted_ca_file a file with the partners' CAs alone?");
 	}
-}
-
-/* postconf(5) smtp_tls_security_level, "verify", 3.7. */
-static void
-warn_verify(const Context *context, const CursorWord *level)
-{
-	if (level->code == SECURITY_VERIFY)
-		findings_add(
-			context->findings, FINDING_VERIFY_TRUSTS_DNS, level->place,
-			"\"verify\" compares the certificate with the MX host name, which comes "
-			"from DNS and can be forged; \"secure\" does not trust it");
-}
-
-static void
-check_verify(const Context *context)
-{
-	warn_verify(context, &context->settings->send.security_level);
-	for (size_t i = 0; i < settings_n_destinations(context->settings); i++)
-		warn_verify(context, &settings_destination(context->settings, i)->security_level);
-}
-
-static void
-check_weaker_rows(const Context *context)
-{
-	SecurityLevel global = context->settings->send.security_level.code;
-
-	if (context->settings->send.security_level.is_wrong)
-		return;
-	for (size_t i = 0; i < settings_n_destinations(context->settings); i++) {
-		const CursorWord *level =
-			&settings_destination(context->settings, i)->security_level;
-		if (level->place != 0 && names_strength(level->code) < names_strength(global))
-			findings_add(context->findings, FINDING_WEAKER_ROW, level->place,
-				     "\"%s\" is weaker than send.security_level, which is \"%s\"; "
-				     "is that meant?",
-				     names_word(&names_security_level, level->code),
-				     names_word(&names_security_level, global));
-	}
-}
-
-static guint32
-julian_day(const char *text)
-{
-	GDate date;
-	int year = 1, month = 1, day = 1;
-
-	g_date_clear(&date, 1);
-	if (sscanf(text, "%4d-%2d-%2d", &year, &month, &day) == 3)
-		g_date_set_dmy(&date, day, month, year);
-	return g_date_valid(&date) ? g_date_get_julian(&date) : G_MAXUINT32;
-}
-
-static void
-warn_review(const Context *context, const CursorText *review_by)
-{
-	if (review_by->place == 0)
-		return;
-	guint32 due = julian_day(review_by->text);
-	if (due < context->today)
-		findings_add(
-			context->findings, FINDING_REVIEW_DUE, review_by->place,
-			"the review was due on %s; is this still agreed? If so, set a new date",
-			review_by->text);
-	else if (due - context->today <= CHECKS_REVIEW_DAYS)
-		findings_add(context->findings, FINDING_REVIEW_DUE, review_by->place,
-			     "the review is due on %s, within %d days", review_by->text,
-			     CHECKS_REVIEW_DAYS);
-}
-
-static void
-check_reviews(const Context *context)
-{
-	for (size_t i = 0; i < settings_n_rules(context->settings); i++)
-		warn_review(context, &settings_rule(context->settings, i)->review_by);
-	for (size_t i = 0; i < settings_n_destinations(context->settings); i++)
-		warn_review(context,
-			    &settings_attributes(settings_destination(context->settings, i))
-				     ->review_by);
 }
 
 static void (*const checks[])(const Context *context) = {
@@ -532,24 +426,18 @@ static void (*const checks[])(const Context *context) = {
 	check_mixed_digests,
 	check_attributes,
 	check_fallback,
-	check_min_protocol,
-	check_selectors,
 	check_duplicate_names,
 	check_duplicate_destinations,
 	check_rules_per_key,
-	check_fails_open,
-	check_trust_anchors,
-	check_trusted_by_anyone,
-	check_verify,
-	check_weaker_rows,
-	check_reviews,
 };
 
 void
 checks_run(const Settings *settings, guint32 today, Findings *findings)
 {
-	const Context context = { settings, today, findings };
+	g_autoptr(Refused) refused = refused_new(settings, findings);
+	const Context context = { settings, findings, refused };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(checks); i++)
 		checks[i](&context);
+	doubts_run(settings, refused, today, findings);
 }

@@ -6,6 +6,8 @@
  * ends it. */
 #include "cursor.h"
 
+#include "texthash.h"
+
 #include <string.h>
 
 struct Cursor {
@@ -98,7 +100,7 @@ static void
 refuse_type(Cursor *cursor, const char *accepted)
 {
 	findings_add(cursor->findings, FINDING_WRONG_TYPE, cursor_place(cursor),
-		     "found %s; %s is accepted here", reader_event_words(cursor->event), accepted);
+		     "found %s; accepted is %s", reader_event_words(cursor->event), accepted);
 	skip(cursor);
 }
 
@@ -182,7 +184,7 @@ cursor_object(Cursor *cursor, void *target, const void *arg)
 static void
 refuse_repetition(Cursor *cursor, const GArray *items)
 {
-	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) seen = g_hash_table_new(texthash, g_str_equal);
 
 	for (size_t i = 0; i < items->len; i++) {
 		const CursorText *item = &g_array_index(items, CursorText, i);
@@ -194,27 +196,47 @@ refuse_repetition(Cursor *cursor, const GArray *items)
 	}
 }
 
+static gboolean
+is_all_zero(const char *bytes, size_t n)
+{
+	return n == 0 || (bytes[0] == '\0' && memcmp(bytes, bytes + 1, n - 1) == 0);
+}
+
+/* Load one more item. One that is nothing of what it should be leaves nothing behind: a list of
+ * wrong things is not to take more memory than the text does. */
+static void
+load_item(Cursor *cursor, GArray *items, const CursorArray *array)
+{
+	size_t n = items->len;
+
+	g_array_set_size(items, (guint)n + 1);
+	array->load(cursor, items->data + array->size * n, array->arg);
+	if (is_all_zero(items->data + array->size * n, array->size))
+		g_array_set_size(items, (guint)n);
+}
+
 void
 cursor_array(Cursor *cursor, void *field, const void *arg)
 {
 	const CursorArray *array = arg;
 	GArray **items = field;
 	size_t place = cursor_place(cursor);
+	gboolean is_empty = TRUE;
 
 	if (cursor->event != READER_ARRAY) {
-		refuse_type(cursor, "a list […]");
+		refuse_type(cursor, "an array […]");
 		return;
 	}
 	if (*items == NULL)
 		*items = g_array_new(FALSE, TRUE, array->size);
 	while (next(cursor) != READER_ARRAY_END && !cursor->is_broken) {
 		report_progress(cursor);
-		g_array_set_size(*items, (*items)->len + 1);
-		array->load(cursor, (*items)->data + array->size * ((*items)->len - 1), array->arg);
+		load_item(cursor, *items, array);
+		is_empty = FALSE;
 	}
-	if (array->must_name_something && (*items)->len == 0 && !cursor->is_broken)
+	if (array->must_name_something && is_empty && !cursor->is_broken)
 		findings_add(cursor->findings, FINDING_EMPTY_LIST, place,
-			     "the list is empty; name at least one, or remove the key");
+			     "the list is empty; name at least one item, or remove the key");
 	if (array->is_set && (*items)->len > 1)
 		refuse_repetition(cursor, *items);
 }
@@ -236,7 +258,7 @@ cursor_word(Cursor *cursor, void *field, const void *arg)
 		}
 		g_autofree char *found = finding_quote(reader_text(cursor->reader), -1);
 		findings_add(cursor->findings, FINDING_UNKNOWN_WORD, cursor_place(cursor),
-			     "found %s; accepted are %s", found, choice);
+			     "found %s; accepted is %s", found, choice);
 		return;
 	}
 	word->code = code;
@@ -294,7 +316,7 @@ cursor_number(Cursor *cursor, void *field, const void *arg)
 	if (!(value >= range->least && value <= range->most) || value != (int)value) {
 		g_autofree char *found = finding_quote(reader_text(cursor->reader), -1);
 		findings_add(cursor->findings, FINDING_OUT_OF_RANGE, cursor_place(cursor),
-			     "found %s; %s is accepted here", found, range->accepted);
+			     "found %s; accepted is %s", found, range->accepted);
 		return;
 	}
 	number->value = (int)value;

@@ -35,7 +35,7 @@ typedef struct {
 /* The items of an array, for cursor_array(): the field is a GArray * of them, made if NULL. */
 typedef struct {
 	CursorLoad load;
-	size_t size; /* of one item; each begins as zeroes */
+	size_t size; /* of one item; each begins as zeroes, and one that stays so is left out */
 	const void *arg;
 	/* No item is worth a finding (FINDING_EMPTY_LIST), because an empty list could mean both
 	 * nothing and everything. */

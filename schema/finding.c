@@ -15,7 +15,10 @@
 /* A document of a million wrong rows must not fill the memory with messages. */
 #define MAX_KEPT 10000
 #define MAX_QUOTED 80
-#define MAX_SOURCE_LINE 160
+/* Bytes of a source line that are shown, and the most before the place. */
+#define MAX_SOURCE 72
+#define MAX_SOURCE_BEFORE 56
+#define SOURCE_INDENT "    "
 
 typedef struct {
 	const char *identifier;
@@ -102,6 +105,7 @@ static const Kind kinds[] = {
 	[FINDING_NO_TABLE_TYPE] = { "no-table-type", SEVERITY_ERROR },
 	[FINDING_NOT_SUPPORTED_YET] = { "not-supported-yet", SEVERITY_ERROR },
 	[FINDING_NOT_UNDONE] = { "not-undone", SEVERITY_ERROR },
+	[FINDING_OLD_DOCUMENT_UNREADABLE] = { "old-document-unreadable", SEVERITY_WARNING },
 	[FINDING_POLICYD_CANNOT_RUN] = { "policyd-cannot-run", SEVERITY_ERROR },
 	[FINDING_POSTCONF_WARNING] = { "postconf-warning", SEVERITY_ERROR },
 	[FINDING_STAGED_DIFFERS] = { "staged-differs", SEVERITY_ERROR },
@@ -252,23 +256,83 @@ findings_locate(Findings *findings, const char *document, size_t size)
 	}
 }
 
+/* The part of the line that is shown: with indent and marks it fits a terminal of 80 columns. All
+ * offsets are of bytes in the document. */
+typedef struct {
+	size_t start, end;
+	gboolean is_cut_before, is_cut_behind;
+} Excerpt;
+
+static Excerpt
+excerpt_around(const Finding *finding, const FindingStyle *style)
+{
+	size_t before = finding->column - 1;
+	Excerpt excerpt = { .start = finding->offset - before };
+
+	if (before > MAX_SOURCE_BEFORE) {
+		excerpt.is_cut_before = TRUE;
+		excerpt.start = finding->offset - MAX_SOURCE_BEFORE / 2;
+		/* Not into the middle of a character. */
+		while (excerpt.start < finding->offset &&
+		       (style->document[excerpt.start] & 0xc0) == 0x80)
+			excerpt.start++;
+	}
+	const char *text = style->document + excerpt.start;
+	size_t left = style->size - excerpt.start;
+	/* Two bytes more: an end of line right behind what is shown means that nothing is cut. */
+	const char *newline = memchr(text, '\n', MIN(left, MAX_SOURCE + 2));
+	size_t length = newline != NULL ? (size_t)(newline - text) : left;
+	if (newline != NULL && length > 0 && newline[-1] == '\r')
+		length--;
+	excerpt.is_cut_behind = length > MAX_SOURCE;
+	excerpt.end = excerpt.start + MIN(length, MAX_SOURCE);
+	return excerpt;
+}
+
+/* The bytes of the character at p, and what is shown for it: what does not print is a question
+ * mark, so that a document can't steer the terminal. */
+static size_t
+get_shown(const char *p, size_t left, gunichar *shown)
+{
+	gunichar c = g_utf8_get_char_validated(p, (gssize)left);
+	gboolean is_valid = c != (gunichar)-1 && c != (gunichar)-2;
+
+	*shown = is_valid && (c == '\t' || g_unichar_isprint(c)) ? c : '?';
+	return is_valid ? (size_t)g_unichar_to_utf8(c, NULL) : 1;
+}
+
+/* Below a character: as wide as it is. A tab stays one, because only the terminal knows its width.
+ */
+static const char *
+get_padding(gunichar shown)
+{
+	if (shown == '\t')
+		return "\t";
+	if (g_unichar_iszerowidth(shown))
+		return "";
+	return g_unichar_iswide(shown) ? "  " : " ";
+}
+
 static void
 print_source(const Finding *finding, const FindingStyle *style, FILE *stream)
 {
-	size_t start = finding->offset - (finding->column - 1);
-	const char *text = style->document + start;
-	const char *newline = memchr(text, '\n', style->size - start);
-	size_t length = newline != NULL ? (size_t)(newline - text) : style->size - start;
+	Excerpt excerpt = excerpt_around(finding, style);
+	g_autoptr(GString) source = g_string_new(SOURCE_INDENT);
+	g_autoptr(GString) caret = g_string_new(SOURCE_INDENT);
 
-	/* A caret far to the right of a long line helps nobody. */
-	if (finding->column > MAX_SOURCE_LINE)
-		return;
-	fputs("    ", stream);
-	for (size_t i = 0; i < MIN(length, MAX_SOURCE_LINE); i++) {
-		unsigned char byte = text[i];
-		fputc(byte < ' ' || byte == 0x7f ? ' ' : byte, stream);
+	if (excerpt.is_cut_before) {
+		g_string_append(source, "…");
+		g_string_append_c(caret, ' ');
 	}
-	fprintf(stream, "\n    %*s^\n", (int)(finding->column - 1), "");
+	for (size_t at = excerpt.start; at < excerpt.end;) {
+		gunichar shown;
+		size_t length = get_shown(style->document + at, style->size - at, &shown);
+		g_string_append_unichar(source, shown);
+		if (at < finding->offset)
+			g_string_append(caret, get_padding(shown));
+		at += length;
+	}
+	fprintf(stream, "%s%s\n%s^\n", source->str, excerpt.is_cut_behind ? "…" : "", caret->str);
 }
 
 static void
@@ -283,7 +347,8 @@ print_finding(const Finding *finding, const FindingStyle *style, FILE *stream)
 		fprintf(stream, "%s: ", finding->where);
 	fprintf(stream, "%s: %s [%s]\n", finding_severity_word(finding->id), finding->message,
 		kind->identifier);
-	if (finding->offset != FINDING_NO_PLACE && style->show_source)
+	/* Of an empty document there is nothing to show. */
+	if (finding->offset != FINDING_NO_PLACE && style->show_source && style->size > 0)
 		print_source(finding, style, stream);
 }
 

@@ -122,6 +122,23 @@ idn_to_ascii(char *name, size_t size)
 	return convert(name + skipped, size - skipped);
 }
 
+const char *
+idn_check_key(const char *name)
+{
+	const char *start = name[0] == '.' ? name + 1 : name;
+
+	if (!hostname_is_international(start))
+		return NULL;
+	char *unicode = dup_unicode(start);
+	g_return_val_if_fail(unicode != NULL, "is no internationalised domain name (IDNA2008)");
+	g_autofree char *folded = g_utf8_casefold(unicode, -1);
+	gboolean is_kept = strcmp(folded, unicode) == 0;
+	idn2_free(unicode);
+	return is_kept ? NULL
+		       : "has a letter (ß, ς) that Postfix folds into others, so that it can't tell "
+			 "this name from another";
+}
+
 /* One form: label i of the name is in Unicode where the bit of its number among the international
  * ones is set. */
 static char *

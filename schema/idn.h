@@ -18,6 +18,12 @@
  * "it ...". */
 const char *idn_to_ascii(char *name, size_t size) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Why name, which idn_to_ascii() has made, can't be the key of a table, or NULL; static text that
+ * completes "it ...". Postfix folds keys with ICU (src/util/casefold.c, 3.7), which makes "ss" of
+ * the letter sharp s and another letter of the final sigma: what is written for such a name would
+ * hold for another domain, too. */
+const char *idn_check_key(const char *name) G_GNUC_WARN_UNUSED_RESULT;
+
 typedef void (*IdnVisit)(const char *form, void *data);
 
 /* Visit every form of name, which idn_to_ascii() has made: the ASCII form first, then those with

@@ -44,7 +44,7 @@ check_name(char *name, size_t size)
 	if (strlen(name) > MAX_RULE_NAME)
 		return "is longer than 64 characters";
 	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-")] != '\0')
-		return "has a character that a name can't have";
+		return "has a character other than a-z 0-9 . _ -";
 	return NULL;
 }
 
@@ -56,7 +56,7 @@ check_user(char *name, size_t size)
 	if (strlen(name) > MAX_USER_NAME)
 		return "is longer than 32 characters";
 	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-")] != '\0')
-		return "has a character that a user name can't have";
+		return "has a character other than a-z 0-9 _ -";
 	if (strcmp(name, "root") == 0)
 		return "is root, as whom spawn(8) refuses to run anything";
 	return NULL;
@@ -89,16 +89,25 @@ static const char *
 check_domain(char *domain, size_t size)
 {
 	if (strchr(domain, '@') != NULL)
-		return "is an address; only domains can be named";
+		return "is a mail address; only domains can be named";
 	if (strlen(domain) > 1 && g_str_has_suffix(domain, "."))
 		return "ends with a dot; write it without";
 	return idn_to_ascii(domain, size);
 }
 
+/* A domain that is looked up, in the form that mail has. */
+static const char *
+check_key_domain(char *domain, size_t size)
+{
+	const char *reason = check_domain(domain, size);
+
+	return reason != NULL ? reason : idn_check_key(domain);
+}
+
 static const char *
 check_sender_domain(char *domain, size_t size)
 {
-	return strcmp(domain, "<>") == 0 ? NULL : check_domain(domain, size);
+	return strcmp(domain, "<>") == 0 ? NULL : check_key_domain(domain, size);
 }
 
 static const char *
@@ -175,32 +184,34 @@ check_service(char *text, size_t size)
 
 const CursorTextKind kind_any_text = { N_FINDINGS, NULL, NULL };
 const CursorTextKind kind_path = { FINDING_BAD_PATH, check_path, PATH_WORDS };
-const CursorTextKind kind_rule_name = { FINDING_BAD_NAME, check_name,
-					"1 to 64 of a-z 0-9 . _ - (the name stands in replies)" };
+const CursorTextKind kind_rule_name = {
+	FINDING_BAD_NAME, check_name,
+	"1 to 64 of a-z 0-9 . _ -, like \"bank-1\" (the name stands in replies)"
+};
 const CursorTextKind kind_user = { FINDING_BAD_USER, check_user,
-				   "the name of an unprivileged user, a-z 0-9 _ -" };
+				   "the name of an unprivileged user, like \"tlsgate\"" };
 const CursorTextKind kind_network = {
 	FINDING_BAD_NETWORK, check_network,
-	"an address or a network like \"192.0.2.0/24\" or \"2001:db8::/32\""
+	"an address, or a network like \"192.0.2.0/24\" or \"2001:db8::/32\", which has no bit set behind the prefix length"
 };
 const CursorTextKind kind_date = { FINDING_BAD_DATE, check_date, "a date like \"2027-03-31\"" };
-const CursorTextKind kind_domain = { FINDING_BAD_DOMAIN, check_domain, DOMAIN_WORDS };
+const CursorTextKind kind_domain = { FINDING_BAD_DOMAIN, check_key_domain, DOMAIN_WORDS };
 const CursorTextKind kind_sender_domain = {
 	FINDING_BAD_DOMAIN, check_sender_domain,
 	"\"example.com\" (that name alone), \".example.com\" (all below it) or \"<>\""
 };
 const CursorTextKind kind_client_name = {
 	FINDING_BAD_CLIENT_NAME, check_domain,
-	"a host name like \"mx.example.com\", or \".example.com\" (all below it)"
+	"a host name like \"mx.example.com\", or \".example.com\" (all below it); addresses stand in \"client_networks\""
 };
 const CursorTextKind kind_certificate_name = {
 	FINDING_BAD_CERTIFICATE_NAME, check_certificate_name,
-	"the common name in a certificate, 1 to 255 characters"
+	"the common name of a subject or issuer like \"mx.bank.example\", 1 to 255 characters"
 };
 const CursorTextKind kind_fingerprint = {
 	FINDING_BAD_FINGERPRINT, check_fingerprint,
 	"a SHA-256 digest (or SHA-1, SHA-384, SHA-512) like \"AA:BB:…\", as openssl x509 "
-	"-fingerprint -sha256 prints it"
+	"-fingerprint -sha256 prints it behind the \"=\""
 };
 const CursorTextKind kind_destination = {
 	FINDING_BAD_DESTINATION, nexthop_normalise,

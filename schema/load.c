@@ -115,8 +115,9 @@ load_rule(Cursor *cursor, void *field, const void *arg)
 	SettingsRule *loaded = field;
 	size_t errors = count_errors(cursor);
 
-	loaded->violation.code = VIOLATION_REJECT;
 	cursor_object(cursor, loaded, arg);
+	if (loaded->place != 0 && loaded->violation.place == 0)
+		loaded->violation.code = VIOLATION_REJECT;
 	if (count_errors(cursor) == errors)
 		require_key(cursor, loaded->place, loaded->name.place, "name");
 }
@@ -194,24 +195,9 @@ load_destination_row(Cursor *cursor, void *field, const void *arg)
 static const CursorArray domains = { load_destination_row, sizeof(SettingsDestination), NULL, FALSE,
 				     FALSE };
 
-/* fingerprint is for single destinations: a pin says who one partner is. */
-static void
-load_send_level(Cursor *cursor, void *field, const void *arg)
-{
-	CursorWord *level = field;
-
-	cursor_word(cursor, field, arg);
-	if (level->code != SECURITY_FINGERPRINT)
-		return;
-	findings_add(cursor_findings(cursor), FINDING_UNKNOWN_WORD, level->place,
-		     "found \"fingerprint\", which can stand in send.domains only; accepted are "
-		     "none, may, encrypt, dane, dane-only, verify or secure");
-	level->is_wrong = TRUE;
-}
-
 #define SEND(field) G_STRUCT_OFFSET(Settings, send.field)
 static const CursorKey send_keys[] = {
-	{ "security_level", load_send_level, SEND(security_level), &names_security_level },
+	{ "security_level", cursor_word, SEND(security_level), &names_send_level },
 	{ "certificate", load_certificate, SEND(certificate), NULL },
 	{ "trusted_ca_file", cursor_text, SEND(trusted_ca_file), &kind_path },
 	{ "trusted_ca_directory", cursor_text, SEND(trusted_ca_directory), &kind_path },

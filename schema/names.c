@@ -15,6 +15,15 @@ static const char *const security_level[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(security_level) == N_SECURITY_LEVELS);
 
+/* For all destinations: a fingerprint says who one partner is, and stands in a row of its own. */
+static const char *const send_level[] = {
+	[SECURITY_NONE] = "none",       [SECURITY_MAY] = "may",
+	[SECURITY_ENCRYPT] = "encrypt", [SECURITY_FINGERPRINT] = NULL,
+	[SECURITY_DANE] = "dane",       [SECURITY_DANE_ONLY] = "dane-only",
+	[SECURITY_VERIFY] = "verify",   [SECURITY_SECURE] = "secure",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(send_level) == N_SECURITY_LEVELS);
+
 static const char *const client_certificate[] = {
 	[CLIENT_CERTIFICATE_NONE] = "none",
 	[CLIENT_CERTIFICATE_REQUEST] = "request",
@@ -70,6 +79,7 @@ static const char *const policyd_mode[] = {
 G_STATIC_ASSERT(G_N_ELEMENTS(policyd_mode) == N_POLICYD_MODES);
 
 const NameTable names_security_level = { security_level, G_N_ELEMENTS(security_level) };
+const NameTable names_send_level = { send_level, G_N_ELEMENTS(send_level) };
 const NameTable names_receive_level = { security_level, SECURITY_ENCRYPT + 1 };
 const NameTable names_client_certificate = { client_certificate, G_N_ELEMENTS(client_certificate) };
 const NameTable names_violation = { violation, G_N_ELEMENTS(violation) };
@@ -96,20 +106,30 @@ names_word(const NameTable *table, int code)
 	return table->words[code];
 }
 
-/* How much each level is certain to protect: "dane" falls back to clear text where a destination
- * has no TLSA records (postconf(5) smtp_tls_security_level, 3.7), so that it counts below
- * "encrypt". */
-static const int strengths[] = {
-	[SECURITY_NONE] = 0,    [SECURITY_MAY] = 1,         [SECURITY_DANE] = 2,
-	[SECURITY_ENCRYPT] = 3, [SECURITY_FINGERPRINT] = 4, [SECURITY_DANE_ONLY] = 5,
-	[SECURITY_VERIFY] = 6,  [SECURITY_SECURE] = 7,
-};
-G_STATIC_ASSERT(G_N_ELEMENTS(strengths) == N_SECURITY_LEVELS);
+#define LEVEL(level) (1u << (level))
 
-int
-names_strength(SecurityLevel level)
+/* For each level those that protect at least as much in every case (postconf(5)
+ * smtp_tls_security_level, 3.7). "dane" falls back to clear text where a destination has no TLSA
+ * records, and names the certificate where it has: it has no place among the others. Who a
+ * certificate is trusted by (a pin, DNSSEC, a CA) can't be compared either. */
+static const unsigned at_least[] = {
+	[SECURITY_NONE] = LEVEL(N_SECURITY_LEVELS) - 1,
+	[SECURITY_MAY] = (LEVEL(N_SECURITY_LEVELS) - 1) & ~LEVEL(SECURITY_NONE),
+	[SECURITY_ENCRYPT] = LEVEL(SECURITY_ENCRYPT) | LEVEL(SECURITY_FINGERPRINT) |
+			     LEVEL(SECURITY_DANE_ONLY) | LEVEL(SECURITY_VERIFY) |
+			     LEVEL(SECURITY_SECURE),
+	[SECURITY_FINGERPRINT] = LEVEL(SECURITY_FINGERPRINT),
+	[SECURITY_DANE] = LEVEL(SECURITY_DANE) | LEVEL(SECURITY_DANE_ONLY),
+	[SECURITY_DANE_ONLY] = LEVEL(SECURITY_DANE_ONLY),
+	[SECURITY_VERIFY] = LEVEL(SECURITY_VERIFY) | LEVEL(SECURITY_SECURE),
+	[SECURITY_SECURE] = LEVEL(SECURITY_SECURE),
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(at_least) == N_SECURITY_LEVELS);
+
+gboolean
+names_is_at_least(SecurityLevel level, SecurityLevel floor)
 {
-	return strengths[level];
+	return (at_least[floor] & LEVEL(level)) != 0;
 }
 
 char *
@@ -122,9 +142,10 @@ names_dup_choice(const NameTable *table)
 		if (table->words[code] == NULL)
 			continue;
 		if (last != NULL)
-			g_string_append_printf(choice, "%s%s", choice->len > 0 ? ", " : "", last);
+			g_string_append_printf(choice, "%s\"%s\"", choice->len > 0 ? ", " : "",
+					       last);
 		last = table->words[code];
 	}
-	g_string_append_printf(choice, "%s%s", choice->len > 0 ? " or " : "", last);
+	g_string_append_printf(choice, "%s\"%s\"", choice->len > 0 ? " or " : "", last);
 	return g_string_free(choice, FALSE);
 }

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /* The levels of smtp_tls_security_level and smtp_tls_policy_maps, in the order of src/tls/tls.h
- * (TLS_LEV_*, Postfix 3.7); names_strength() says which is stronger. The receiving side uses the
+ * (TLS_LEV_*, Postfix 3.7); names_is_at_least() says which is stronger. The receiving side uses the
  * first three. */
 typedef enum {
 	SECURITY_NONE,
@@ -70,7 +70,8 @@ typedef struct {
 	size_t n_words;
 } NameTable;
 
-extern const NameTable names_security_level;     /* all send levels */
+extern const NameTable names_security_level;     /* all levels */
+extern const NameTable names_send_level;         /* all but fingerprint */
 extern const NameTable names_receive_level;      /* none, may, encrypt */
 extern const NameTable names_client_certificate; /* none, request, require */
 extern const NameTable names_violation;          /* report, defer, reject */
@@ -87,8 +88,10 @@ int names_code(const NameTable *table, const char *word);
 /* The word of code; borrowed, static. */
 const char *names_word(const NameTable *table, int code);
 
-/* How much a level is certain to protect, for comparing levels. */
-int names_strength(SecurityLevel level);
+/* Whether level is certain to protect mail wherever floor does. Not all levels can be compared: of
+ * "dane" and "encrypt", neither is at least the other. */
+gboolean names_is_at_least(SecurityLevel level, SecurityLevel floor);
 
-/* The accepted words as "a, b or c", for messages; the caller frees it. */
+/* The accepted words, each in double quotes as JSON has it: "a", "b" or "c". For messages; the
+ * caller frees it. */
 char *names_dup_choice(const NameTable *table);

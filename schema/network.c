@@ -125,3 +125,14 @@ network_cut(Network *network, uint8_t prefix)
 			network->bytes[i] &= (uint8_t)(0xff << (8 - (prefix - bits_before)));
 	}
 }
+
+gboolean
+network_holds(const Network *range, const Network *address)
+{
+	Network cut = *address;
+
+	if (range->family != address->family || range->prefix > address->prefix)
+		return FALSE;
+	network_cut(&cut, range->prefix);
+	return memcmp(cut.bytes, range->bytes, sizeof cut.bytes) == 0;
+}

@@ -28,5 +28,8 @@ gboolean network_parse(const char *text, Network *network, const char **reason)
  * IPv4, a zone ("%eth0") is dropped. FALSE where it is no address ("unknown", empty). */
 gboolean network_parse_address(const char *text, Network *address) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Whether address, which has a full prefix, is in range. */
+gboolean network_holds(const Network *range, const Network *address);
+
 /* Cut an address to its first prefix bits, in place; prefix is at most the family's length. */
 void network_cut(Network *network, uint8_t prefix);

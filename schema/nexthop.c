@@ -73,6 +73,14 @@ is_address(const char *host)
 }
 
 static const char *
+normalise_domain(char *domain, size_t size)
+{
+	const char *reason = idn_to_ascii(domain, size);
+
+	return reason != NULL ? reason : idn_check_key(domain);
+}
+
+static const char *
 normalise_host(char *host, size_t size, const Parts *parts)
 {
 	if (parts->has_brackets && is_address(host))
@@ -82,7 +90,7 @@ normalise_host(char *host, size_t size, const Parts *parts)
 	if (host[0] == '.' && (parts->has_brackets || parts->port != NULL))
 		return "has a leading dot, which stands for all below a domain, beside brackets or "
 		       "a port";
-	return idn_to_ascii(host, size);
+	return normalise_domain(host, size);
 }
 
 const char *
@@ -95,7 +103,7 @@ nexthop_normalise(char *text, size_t size)
 	if (text[0] != '\0' && text[1] != '\0' && g_str_has_suffix(text, "."))
 		return "ends with a dot; write it without";
 	if (text[strcspn(text, "[]:")] == '\0')
-		return idn_to_ascii(text, size);
+		return normalise_domain(text, size);
 	hostname_fold(text);
 	const char *reason = split(text, &parts);
 	if (reason == NULL && parts.port != NULL)

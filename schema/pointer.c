@@ -95,25 +95,24 @@ step(PointerFinder *finder)
 	}
 }
 
-/* Keys come from outside: escaped for a terminal, and cut. */
+/* Keys come from outside: escaped for a terminal, and cut. They are valid UTF-8. */
 static void
 append_key(GString *pointer, const char *key)
 {
 	size_t start = pointer->len;
 
-	for (; *key != '\0'; key++) {
-		unsigned char byte = *key;
-		gboolean begins_character = (byte & 0xc0) != 0x80;
-		if (pointer->len - start >= MAX_KEY && begins_character) {
+	for (; *key != '\0'; key = g_utf8_next_char(key)) {
+		gunichar c = g_utf8_get_char(key);
+		if (pointer->len - start >= MAX_KEY) {
 			g_string_append(pointer, "…");
 			return;
 		}
-		if (byte == '~' || byte == '/')
-			g_string_append(pointer, byte == '~' ? "~0" : "~1");
-		else if (byte < ' ' || byte == 0x7f)
-			g_string_append_printf(pointer, "\\u%04x", byte);
+		if (c == '~' || c == '/')
+			g_string_append(pointer, c == '~' ? "~0" : "~1");
+		else if (g_unichar_isprint(c))
+			g_string_append_unichar(pointer, c);
 		else
-			g_string_append_c(pointer, byte);
+			g_string_append_printf(pointer, "\\u%04x", c);
 	}
 }
 

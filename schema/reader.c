@@ -265,9 +265,9 @@ read_wide_character(Reader *reader)
 		     "U+%04X is not a character (RFC 7493, section 2.1)", c);
 		return FALSE;
 	}
-	size_t length = g_utf8_next_char(p) - p;
-	g_string_append_len(reader->decoded, p, length);
-	reader->at += length;
+	/* Not looked up in the text again, which may be a file that somebody writes to. */
+	g_string_append_unichar(reader->decoded, c);
+	reader->at += (size_t)g_unichar_to_utf8(c, NULL);
 	return TRUE;
 }
 

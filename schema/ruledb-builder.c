@@ -14,6 +14,10 @@
 G_STATIC_ASSERT(CERTIFICATE_ANY == 0 && CERTIFICATE_TRUSTED == 1 && N_CERTIFICATES == 2);
 G_STATIC_ASSERT(VIOLATION_REPORT == 0 && VIOLATION_DEFER == 1 && VIOLATION_REJECT == 2 &&
 		N_VIOLATIONS == 3);
+G_STATIC_ASSERT(TLS_PROTOCOL_1_0 == 0 && TLS_PROTOCOL_1_3 == 3 && N_TLS_PROTOCOLS == 4);
+G_STATIC_ASSERT(FIELD_RECIPIENT_DOMAINS + RULEDB_REQUIRED_NAMES == FIELD_REQUIRED_NAMES &&
+		FIELD_RECIPIENT_DOMAINS + RULEDB_CLIENT_NETWORKS == FIELD_CLIENT_NETWORKS &&
+		FIELD_RECIPIENT_DOMAINS + RULEDB_REQUIRED_NETWORKS == FIELD_REQUIRED_NETWORKS);
 G_STATIC_ASSERT(NETWORK_IPV4 == 0 && NETWORK_IPV6 == 1 && N_NETWORK_FAMILIES == 2);
 
 typedef struct {
@@ -21,15 +25,22 @@ typedef struct {
 	GArray *numbers; /* of uint32_t */
 } Key;
 
+typedef struct {
+	GByteArray *fields;                /* all but the lists */
+	GByteArray *lists[N_RULEDB_LISTS]; /* NULL: empty */
+} Rule;
+
 struct RuleDbBuilder {
 	char *myorigin;
 	char *mydomain;
 	uint8_t rewriting_flags;
-	uint8_t ipv4_map[RULEDB_IPV4_MAP_SIZE];
-	uint8_t ipv6_map[RULEDB_IPV6_MAP_SIZE];
+	struct {
+		uint8_t ipv4[RULEDB_IPV4_MAP_SIZE];
+		uint8_t ipv6[RULEDB_IPV6_MAP_SIZE];
+	} maps[N_RULEDB_MAPS];
 	GPtrArray *keys;    /* of Key *, in the order of their first call */
 	GHashTable *by_key; /* GBytes * of a Key -> that Key *, both borrowed */
-	GPtrArray *rules;   /* of GByteArray *, the content of a rule's record */
+	GPtrArray *rules;   /* of Rule * */
 };
 
 /* ---- collecting ---- */
@@ -47,7 +58,12 @@ key_free(void *data)
 static void
 rule_free(void *data)
 {
-	g_byte_array_unref(data);
+	Rule *rule = data;
+
+	g_byte_array_unref(rule->fields);
+	for (size_t i = 0; i < N_RULEDB_LISTS; i++)
+		g_clear_pointer(&rule->lists[i], g_byte_array_unref);
+	g_free(rule);
 }
 
 RuleDbBuilder *
@@ -111,19 +127,45 @@ add_number(Key *key, uint32_t number)
 		g_array_append_val(key->numbers, number);
 }
 
+/* Whether network is one that the layout can hold. */
+static gboolean
+is_network(const Network *network)
+{
+	return network->family < N_NETWORK_FAMILIES &&
+	       network->prefix <=
+		       (network->family == NETWORK_IPV4 ? NETWORK_IPV4_BITS : NETWORK_IPV6_BITS);
+}
+
+/* A network as it stands in keys and lists; its length. */
+static size_t
+format_network(const Network *network, uint8_t bytes[RULEDB_MAX_NETWORK])
+{
+	const size_t n_bytes = network->family == NETWORK_IPV4 ? 4 : 16;
+
+	bytes[0] = (uint8_t)network->family;
+	bytes[1] = network->prefix;
+	memcpy(bytes + 2, network->bytes, n_bytes);
+	return 2 + n_bytes;
+}
+
+/* The key of a network, whose prefix is announced in the header. */
+static Key *
+get_network_key(RuleDbBuilder *builder, RuleDbKeyKind kind, RuleDbMap map, const Network *network)
+{
+	uint8_t *announced =
+		network->family == NETWORK_IPV4 ? builder->maps[map].ipv4 : builder->maps[map].ipv6;
+	uint8_t key[RULEDB_MAX_NETWORK];
+
+	announced[network->prefix / 8] |= (uint8_t)(1 << (network->prefix % 8));
+	return get_key(builder, kind, key, format_network(network, key));
+}
+
 void
 ruledb_builder_add_exempt_network(RuleDbBuilder *builder, const Network *network)
 {
-	const gboolean is_ipv4 = network->family == NETWORK_IPV4;
-	const size_t n_bytes = is_ipv4 ? 4 : 16;
-	uint8_t *map = is_ipv4 ? builder->ipv4_map : builder->ipv6_map;
-	uint8_t key[RULEDB_MAX_NETWORK_KEY] = { (uint8_t)network->family, network->prefix };
+	g_return_if_fail(is_network(network));
 
-	g_return_if_fail(network->prefix <= n_bytes * 8);
-
-	memcpy(key + 2, network->bytes, n_bytes);
-	map[network->prefix / 8] |= (uint8_t)(1 << (network->prefix % 8));
-	get_key(builder, KEY_EXEMPT_NETWORK, key, 2 + n_bytes);
+	get_network_key(builder, KEY_EXEMPT_NETWORK, RULEDB_MAP_EXEMPT, network);
 }
 
 static void
@@ -139,8 +181,17 @@ static void
 append_field(GByteArray *content, RuleDbField field, const void *value, size_t length)
 {
 	append_number(content, field, 1);
-	append_number(content, length, 2);
+	append_number(content, length, 4);
 	g_byte_array_append(content, value, (guint)length);
+}
+
+static void
+append_number_field(GByteArray *content, RuleDbField field, uint64_t value, size_t n_bytes)
+{
+	uint8_t bytes[8];
+
+	ruledb_format_put(bytes, value, n_bytes);
+	append_field(content, field, bytes, n_bytes);
 }
 
 uint32_t
@@ -148,30 +199,84 @@ ruledb_builder_add_rule(RuleDbBuilder *builder, const RuleDbRule *rule)
 {
 	g_return_val_if_fail(ruledb_is_rule_name(rule->name), 0);
 
-	GByteArray *content = g_byte_array_new();
-	const uint8_t certificate = (uint8_t)rule->certificate;
-	const uint8_t violation = (uint8_t)rule->violation;
+	Rule *added = g_new0(Rule, 1);
+	GByteArray *fields = added->fields = g_byte_array_new();
 
-	append_field(content, FIELD_NAME, rule->name, strlen(rule->name) + 1);
-	append_field(content, FIELD_CERTIFICATE, &certificate, 1);
-	append_field(content, FIELD_VIOLATION, &violation, 1);
-	g_ptr_array_add(builder->rules, content);
+	append_field(fields, FIELD_NAME, rule->name, strlen(rule->name) + 1);
+	append_number_field(fields, FIELD_CERTIFICATE, rule->certificate, 1);
+	append_number_field(fields, FIELD_VIOLATION, rule->violation, 1);
+	append_number_field(fields, FIELD_MIN_PROTOCOL,
+			    rule->has_min_protocol ? rule->min_protocol + 1u : 0, 1);
+	append_number_field(fields, FIELD_MIN_CIPHER_BITS, rule->min_cipher_bits, 2);
+	g_ptr_array_add(builder->rules, added);
 	return builder->rules->len - 1;
 }
 
+/* ---- lists and keys of a rule ---- */
+
+static GByteArray *
+get_list(const RuleDbBuilder *builder, uint32_t number, RuleDbListKind kind)
+{
+	Rule *rule = g_ptr_array_index(builder->rules, number);
+
+	if (rule->lists[kind] == NULL)
+		rule->lists[kind] = g_byte_array_new();
+	return rule->lists[kind];
+}
+
 void
-ruledb_builder_add_sender_domain(RuleDbBuilder *builder, uint32_t number, const char *domain)
+ruledb_builder_add_text(RuleDbBuilder *builder, uint32_t number, RuleDbListKind kind,
+			const char *text)
+{
+	const size_t length = strlen(text);
+
+	g_return_if_fail(number < builder->rules->len);
+	g_return_if_fail(!ruledb_format_is_network_field(ruledb_format_list_field(kind)));
+	g_return_if_fail(length > 0 && length <= UINT16_MAX);
+
+	GByteArray *list = get_list(builder, number, kind);
+	append_number(list, length, 2);
+	g_byte_array_append(list, (const uint8_t *)text, (guint)length);
+}
+
+void
+ruledb_builder_add_network(RuleDbBuilder *builder, uint32_t number, RuleDbListKind kind,
+			   const Network *network)
+{
+	uint8_t bytes[RULEDB_MAX_NETWORK];
+
+	g_return_if_fail(number < builder->rules->len);
+	g_return_if_fail(ruledb_format_is_network_field(ruledb_format_list_field(kind)));
+	g_return_if_fail(is_network(network));
+
+	g_byte_array_append(get_list(builder, number, kind), bytes,
+			    (guint)format_network(network, bytes));
+}
+
+void
+ruledb_builder_index_domain(RuleDbBuilder *builder, uint32_t number, RuleDbDomain kind,
+			    const char *domain)
 {
 	const size_t length = strlen(domain);
 
 	g_return_if_fail(number < builder->rules->len);
 	g_return_if_fail(length > 0 && length <= ADDRESS_MAX_DOMAIN);
 
-	add_number(get_key(builder, KEY_SENDER, domain, length), number);
+	add_number(get_key(builder, ruledb_format_domain_key(kind), domain, length), number);
 }
 
 void
-ruledb_builder_add_all_mail(RuleDbBuilder *builder, uint32_t number)
+ruledb_builder_index_network(RuleDbBuilder *builder, uint32_t number, const Network *network)
+{
+	g_return_if_fail(number < builder->rules->len);
+	g_return_if_fail(is_network(network));
+
+	add_number(get_network_key(builder, KEY_CLIENT_NETWORK, RULEDB_MAP_CLIENT, network),
+		   number);
+}
+
+void
+ruledb_builder_index_all_mail(RuleDbBuilder *builder, uint32_t number)
 {
 	g_return_if_fail(number < builder->rules->len);
 
@@ -205,11 +310,32 @@ append_entry(GByteArray *bucket, const Key *key)
 		append_number(bucket, g_array_index(key->numbers, uint32_t, i), 4);
 }
 
+static GByteArray *
+build_rule(const Rule *rule)
+{
+	GByteArray *content = g_byte_array_new();
+
+	g_byte_array_append(content, rule->fields->data, rule->fields->len);
+	for (unsigned i = 0; i < N_RULEDB_LISTS; i++) {
+		const GByteArray *list = rule->lists[i];
+
+		append_field(content, ruledb_format_list_field(i), list != NULL ? list->data : NULL,
+			     list != NULL ? list->len : 0);
+	}
+	return content;
+}
+
+static void
+content_free(void *data)
+{
+	g_byte_array_unref(data);
+}
+
 /* The contents of all records: the buckets, then the rules. */
 static GPtrArray *
 build_contents(const RuleDbBuilder *builder, uint32_t n_buckets)
 {
-	GPtrArray *contents = g_ptr_array_new_with_free_func(rule_free);
+	GPtrArray *contents = g_ptr_array_new_with_free_func(content_free);
 
 	for (uint32_t i = 0; i < n_buckets; i++)
 		g_ptr_array_add(contents, g_byte_array_new());
@@ -223,7 +349,7 @@ build_contents(const RuleDbBuilder *builder, uint32_t n_buckets)
 		append_entry(g_ptr_array_index(contents, bucket), key);
 	}
 	for (guint i = 0; i < builder->rules->len; i++)
-		g_ptr_array_add(contents, g_byte_array_ref(g_ptr_array_index(builder->rules, i)));
+		g_ptr_array_add(contents, build_rule(g_ptr_array_index(builder->rules, i)));
 	return contents;
 }
 
@@ -260,8 +386,10 @@ append_header(GByteArray *file, const RuleDbBuilder *builder, uint32_t n_buckets
 	append_number(file, builder->rules->len, 4);
 	append_number(file, largest, 4);
 	append_number(file, builder->rewriting_flags, 1);
-	g_byte_array_append(file, builder->ipv4_map, sizeof builder->ipv4_map);
-	g_byte_array_append(file, builder->ipv6_map, sizeof builder->ipv6_map);
+	for (size_t i = 0; i < N_RULEDB_MAPS; i++) {
+		g_byte_array_append(file, builder->maps[i].ipv4, RULEDB_IPV4_MAP_SIZE);
+		g_byte_array_append(file, builder->maps[i].ipv6, RULEDB_IPV6_MAP_SIZE);
+	}
 	append_text(file, builder->myorigin);
 	append_text(file, builder->mydomain);
 	append_number(file, ruledb_format_fnv(RULEDB_FNV_START, file->data, file->len), 8);

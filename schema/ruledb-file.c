@@ -151,12 +151,17 @@ parse_header(RuleDb *db, RuleDbSpan header, uint64_t actual_size)
 	    !ruledb_file_take_number(&header, 4, &largest) ||
 	    !ruledb_file_take_number(&header, 1, &flags))
 		return FALSE;
-	db->prefix_map[NETWORK_IPV4] = ruledb_file_take_bytes(&header, RULEDB_IPV4_MAP_SIZE);
-	db->prefix_map[NETWORK_IPV6] = ruledb_file_take_bytes(&header, RULEDB_IPV6_MAP_SIZE);
+	for (size_t i = 0; i < N_RULEDB_MAPS; i++) {
+		const uint8_t **map = db->prefix_map[i];
+
+		map[NETWORK_IPV4] = ruledb_file_take_bytes(&header, RULEDB_IPV4_MAP_SIZE);
+		map[NETWORK_IPV6] = ruledb_file_take_bytes(&header, RULEDB_IPV6_MAP_SIZE);
+		if (map[NETWORK_IPV6] == NULL)
+			return FALSE;
+	}
 	db->rewriting.myorigin = take_text(&header);
 	db->rewriting.mydomain = take_text(&header);
-	if (db->prefix_map[NETWORK_IPV6] == NULL || db->rewriting.myorigin == NULL ||
-	    db->rewriting.mydomain == NULL || header.left != 0)
+	if (db->rewriting.myorigin == NULL || db->rewriting.mydomain == NULL || header.left != 0)
 		return FALSE;
 
 	db->n_buckets = (uint32_t)n_buckets;

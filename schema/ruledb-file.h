@@ -26,18 +26,12 @@ struct RuleDb {
 	uint32_t n_buckets;
 	uint32_t n_rules;
 	uint32_t largest_record;
-	const uint8_t *prefix_map[N_NETWORK_FAMILIES]; /* in header */
-	AddressRewriting rewriting;                    /* its strings are in header */
+	const uint8_t *prefix_map[N_RULEDB_MAPS][N_NETWORK_FAMILIES]; /* in header */
+	AddressRewriting rewriting; /* its strings are in header */
 	uint8_t header[RULEDB_HEADER_MAX];
 };
 
-/* What is left to read of a piece of the file that has been proved. */
-typedef struct {
-	const uint8_t *at;
-	size_t left;
-} RuleDbSpan;
-
-/* The next n bytes, or NULL where so many are not left. */
+/* The next n bytes of a piece that has been proved, or NULL where so many are not left. */
 const uint8_t *ruledb_file_take_bytes(RuleDbSpan *span, size_t n);
 
 /* The next number of n_bytes; FALSE where so many bytes are not left. */

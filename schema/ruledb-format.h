@@ -6,8 +6,9 @@
  *
  *   header    magic, u32 format, u32 size of the header, u64 generation, u64 size of the file,
  *             u32 n_buckets (a power of two), u32 n_rules, u32 size of the largest record,
- *             u8 rewriting flags, the prefix lengths that exempt networks have (a bitmap of 33 bits
- *             for IPv4, one of 129 bits for IPv6, lowest bit first),
+ *             u8 rewriting flags, the prefix lengths that occur (a bitmap of 33 bits for IPv4, one
+ *             of 129 bits for IPv6, lowest bit first) in exempt networks, then in networks under
+ *             which rules are found,
  *             myorigin, mydomain (each u16 length, bytes, NUL), u64 checksum of all this
  *   offsets   u64 for each record, and one more: the end of the file
  *   records   the buckets in order, then the rules in order:
@@ -16,8 +17,9 @@
  *
  * The content of a bucket is a row of entries: u8 RuleDbKeyKind, u16 length of the key, key,
  * u32 n, n × u32 number of a rule (counting from 0). A key is in the bucket that the low bits of
- * the hash of kind and key say. The content of a rule is a row of fields: u8 RuleDbField, u16
- * length, value.
+ * the hash of kind and key say. The content of a rule is a row of fields: u8 RuleDbField, u32
+ * length, value; every field stands there once, a list that says nothing as an empty one. A list is
+ * a row of texts (u16 length, bytes) or of networks (as in a key).
  *
  * Hash and checksum are FNV-1a (64 bits). As a checksum it is certain to see a change that is
  * confined to one byte: each step, (h ^ byte) × an odd number modulo 2^64, is a bijection of h, so
@@ -39,10 +41,13 @@
 #define RULEDB_IPV6_MAP_SIZE ((128 + 8) / 8)
 #define RULEDB_MAX_TEXT 255 /* myorigin, mydomain */
 
+/* What the two bitmaps of prefix lengths are about. */
+typedef enum { RULEDB_MAP_EXEMPT, RULEDB_MAP_CLIENT, N_RULEDB_MAPS } RuleDbMap;
+
 /* Up to the two texts; with these and the checksum the header has no less and no more than this. */
-#define RULEDB_HEADER_FIXED                                                         \
-	(RULEDB_MAGIC_SIZE + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 1 + RULEDB_IPV4_MAP_SIZE + \
-	 RULEDB_IPV6_MAP_SIZE)
+#define RULEDB_HEADER_FIXED                                  \
+	(RULEDB_MAGIC_SIZE + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 1 + \
+	 N_RULEDB_MAPS * (RULEDB_IPV4_MAP_SIZE + RULEDB_IPV6_MAP_SIZE))
 #define RULEDB_HEADER_MIN (RULEDB_HEADER_FIXED + 2 * (2 + 1) + 8)
 #define RULEDB_HEADER_MAX (RULEDB_HEADER_MIN + 2 * RULEDB_MAX_TEXT)
 
@@ -52,16 +57,51 @@
 
 /* Values stand in files: never renumber. */
 typedef enum {
-	KEY_ALL_MAIL = 1,      /* no key: rules without selectors */
-	KEY_SENDER = 2,        /* a domain, ".parent" or "<>" */
-	KEY_EXEMPT_NETWORK = 3 /* u8 family, u8 prefix, 4 or 16 bytes; no rules */
+	KEY_ALL_MAIL = 1,       /* no key: rules without selectors */
+	KEY_SENDER = 2,         /* a domain, ".parent" or "<>" */
+	KEY_EXEMPT_NETWORK = 3, /* u8 family, u8 prefix, 4 or 16 bytes; no rules */
+	KEY_RECIPIENT = 4,      /* a domain or ".parent" */
+	KEY_CLIENT_NETWORK = 5, /* like an exempt one, with rules */
+	KEY_CLIENT_NAME = 6     /* a host name or ".parent" */
 } RuleDbKeyKind;
 
+/* The kind of the keys of a RuleDbDomain. */
+static inline RuleDbKeyKind
+ruledb_format_domain_key(unsigned domain)
+{
+	static const RuleDbKeyKind kinds[] = { KEY_SENDER, KEY_RECIPIENT, KEY_CLIENT_NAME };
+
+	return kinds[domain];
+}
+
 typedef enum {
-	FIELD_NAME = 1,        /* with NUL */
-	FIELD_CERTIFICATE = 2, /* u8 CertificateDemand */
-	FIELD_VIOLATION = 3    /* u8 Violation */
+	FIELD_NAME = 1,              /* with NUL */
+	FIELD_CERTIFICATE = 2,       /* u8 CertificateDemand */
+	FIELD_VIOLATION = 3,         /* u8 Violation */
+	FIELD_MIN_PROTOCOL = 4,      /* u8: 0 none, else TlsProtocol + 1 */
+	FIELD_MIN_CIPHER_BITS = 5,   /* u16: 0 none */
+	FIELD_RECIPIENT_DOMAINS = 6, /* lists from here on: of texts, or of networks */
+	FIELD_CLIENT_NETWORKS = 7,
+	FIELD_CLIENT_NAMES = 8,
+	FIELD_REQUIRED_SUBJECTS = 9,
+	FIELD_REQUIRED_ISSUERS = 10,
+	FIELD_REQUIRED_FINGERPRINTS = 11,
+	FIELD_REQUIRED_NETWORKS = 12,
+	FIELD_REQUIRED_NAMES = 13
 } RuleDbField;
+
+/* The fields that are the lists of RuleDbListKind. */
+static inline RuleDbField
+ruledb_format_list_field(unsigned kind)
+{
+	return (RuleDbField)(FIELD_RECIPIENT_DOMAINS + kind);
+}
+
+static inline int
+ruledb_format_is_network_field(uint64_t field)
+{
+	return field == FIELD_CLIENT_NETWORKS || field == FIELD_REQUIRED_NETWORKS;
+}
 
 typedef enum {
 	REWRITING_APPEND_AT_MYORIGIN = 1 << 0,
@@ -71,8 +111,8 @@ typedef enum {
 	REWRITING_ALL_FLAGS = (1 << 4) - 1
 } RuleDbRewritingFlag;
 
-/* A key as it stands in a bucket: a domain, or a network. */
-#define RULEDB_MAX_NETWORK_KEY (1 + 1 + 16)
+/* A network as it stands in a key or a list: u8 family, u8 prefix, 4 or 16 bytes. */
+#define RULEDB_MAX_NETWORK (1 + 1 + 16)
 
 #define RULEDB_FNV_START 0xcbf29ce484222325u
 #define RULEDB_FNV_PRIME 0x100000001b3u

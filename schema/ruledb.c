@@ -71,9 +71,18 @@ find_entry(const RuleDb *db, RuleDbKeyKind kind, const void *key, size_t length,
 }
 
 static gboolean
-take_code(RuleDbSpan value, uint64_t n_codes, uint64_t *code)
+take_value(RuleDbSpan value, size_t n_bytes, uint64_t n_values, uint64_t *taken)
 {
-	return value.left == 1 && ruledb_file_take_number(&value, 1, code) && *code < n_codes;
+	return value.left == n_bytes && ruledb_file_take_number(&value, n_bytes, taken) &&
+	       *taken < n_values;
+}
+
+static gboolean
+parse_list(RuleDbField field, RuleDbSpan value, RuleDbRule *rule)
+{
+	rule->list[field - ruledb_format_list_field(0)] = value;
+	return ruledb_format_is_network_field(field) ? ruledb_list_is_of_networks(value)
+						     : ruledb_list_is_of_texts(value);
 }
 
 /* One field of a rule. An unknown one may be a demand: it is never skipped. */
@@ -89,15 +98,35 @@ parse_field(uint64_t field, RuleDbSpan value, RuleDbRule *rule)
 		       memchr(value.at, '\0', value.left) == value.at + value.left - 1 &&
 		       ruledb_is_rule_name(rule->name);
 	case FIELD_CERTIFICATE:
-		if (!take_code(value, N_CERTIFICATES, &code))
+		if (!take_value(value, 1, N_CERTIFICATES, &code))
 			return FALSE;
 		rule->certificate = (CertificateDemand)code;
 		return TRUE;
 	case FIELD_VIOLATION:
-		if (!take_code(value, N_VIOLATIONS, &code))
+		if (!take_value(value, 1, N_VIOLATIONS, &code))
 			return FALSE;
 		rule->violation = (Violation)code;
 		return TRUE;
+	case FIELD_MIN_PROTOCOL:
+		if (!take_value(value, 1, N_TLS_PROTOCOLS + 1, &code))
+			return FALSE;
+		rule->has_min_protocol = code > 0;
+		rule->min_protocol = (TlsProtocol)(code > 0 ? code - 1 : 0);
+		return TRUE;
+	case FIELD_MIN_CIPHER_BITS:
+		if (!take_value(value, 2, UINT16_MAX + 1, &code))
+			return FALSE;
+		rule->min_cipher_bits = (uint16_t)code;
+		return TRUE;
+	case FIELD_RECIPIENT_DOMAINS:
+	case FIELD_CLIENT_NETWORKS:
+	case FIELD_CLIENT_NAMES:
+	case FIELD_REQUIRED_SUBJECTS:
+	case FIELD_REQUIRED_ISSUERS:
+	case FIELD_REQUIRED_FINGERPRINTS:
+	case FIELD_REQUIRED_NETWORKS:
+	case FIELD_REQUIRED_NAMES:
+		return parse_list((RuleDbField)field, value, rule);
 	default:
 		return FALSE;
 	}
@@ -107,7 +136,7 @@ parse_field(uint64_t field, RuleDbSpan value, RuleDbRule *rule)
 static gboolean
 parse_rule(RuleDbSpan content, RuleDbRule *rule)
 {
-	const unsigned all = 1u << FIELD_NAME | 1u << FIELD_CERTIFICATE | 1u << FIELD_VIOLATION;
+	const unsigned all = (2u << FIELD_REQUIRED_NAMES) - (1u << FIELD_NAME);
 	unsigned seen = 0;
 
 	*rule = (RuleDbRule){ 0 };
@@ -116,7 +145,7 @@ parse_rule(RuleDbSpan content, RuleDbRule *rule)
 		const uint8_t *value;
 
 		if (!ruledb_file_take_number(&content, 1, &field) ||
-		    !ruledb_file_take_number(&content, 2, &length) ||
+		    !ruledb_file_take_number(&content, 4, &length) ||
 		    (value = ruledb_file_take_bytes(&content, (size_t)length)) == NULL ||
 		    !parse_field(field, (RuleDbSpan){ value, (size_t)length }, rule) ||
 		    (seen & 1u << field) != 0)
@@ -141,34 +170,42 @@ get_rule(const RuleDb *db, uint64_t number, RuleDbRule *rule, GError **error)
 	       ruledb_file_damaged(error, "rule %u is wrong", (unsigned)number);
 }
 
-/* Visit the rules of a key; a key without an entry has none. */
+/* Visit the rules of an entry. */
 static gboolean
-visit_key(RuleDb *db, RuleDbKeyKind kind, const void *key, size_t length, RuleDbVisit visit,
-	  void *data, GError **error)
+visit_rules(const RuleDb *db, Entry entry, RuleDbVisit visit, void *data, GError **error)
 {
-	Entry entry;
-	gboolean found;
+	uint64_t number;
+	RuleDbRule rule;
 
-	if (!find_entry(db, kind, key, length, &entry, &found, error))
-		return FALSE;
-	while (found && entry.numbers.left > 0) {
-		uint64_t number = 0;
-		RuleDbRule rule;
-
-		if (!ruledb_file_take_number(&entry.numbers, 4, &number) ||
-		    !get_rule(db, number, &rule, error))
+	while (ruledb_file_take_number(&entry.numbers, 4, &number)) {
+		if (!get_rule(db, number, &rule, error))
 			return FALSE;
 		visit((uint32_t)number, &rule, data);
 	}
 	return TRUE;
 }
 
-gboolean
-ruledb_visit_sender(RuleDb *db, const char *domain, RuleDbVisit visit, void *data, GError **error)
+/* Visit the rules of a key; a key without an entry has none. */
+static gboolean
+visit_key(const RuleDb *db, RuleDbKeyKind kind, const void *key, size_t length, RuleDbVisit visit,
+	  void *data, GError **error)
 {
+	Entry entry;
+	gboolean found;
+
+	return find_entry(db, kind, key, length, &entry, &found, error) &&
+	       (!found || visit_rules(db, entry, visit, data, error));
+}
+
+gboolean
+ruledb_visit_domain(RuleDb *db, RuleDbDomain kind, const char *domain, RuleDbVisit visit,
+		    void *data, GError **error)
+{
+	const RuleDbKeyKind key_kind = ruledb_format_domain_key(kind);
+
 	/* "a.b.example" itself, then what holds for all below ".b.example" and ".example". */
 	for (const char *key = domain; key != NULL && *key != '\0'; key = strchr(key + 1, '.'))
-		if (!visit_key(db, KEY_SENDER, key, strlen(key), visit, data, error))
+		if (!visit_key(db, key_kind, key, strlen(key), visit, data, error))
 			return FALSE;
 	return TRUE;
 }
@@ -180,33 +217,66 @@ ruledb_visit_all_mail(RuleDb *db, RuleDbVisit visit, void *data, GError **error)
 }
 
 static gboolean
-has_prefix(const RuleDb *db, NetworkFamily family, size_t prefix)
+has_prefix(const RuleDb *db, RuleDbMap map, NetworkFamily family, size_t prefix)
 {
-	return (db->prefix_map[family][prefix / 8] & 1 << (prefix % 8)) != 0;
+	return (db->prefix_map[map][family][prefix / 8] & 1 << (prefix % 8)) != 0;
+}
+
+/* The key of the network of a prefix length that client is in; its length. */
+static size_t
+format_range(const Network *client, size_t prefix, uint8_t key[RULEDB_MAX_NETWORK])
+{
+	const size_t n_bytes = client->family == NETWORK_IPV4 ? 4 : 16;
+	Network range = *client;
+
+	network_cut(&range, (uint8_t)prefix);
+	key[0] = (uint8_t)range.family;
+	key[1] = range.prefix;
+	memcpy(key + 2, range.bytes, n_bytes);
+	return 2 + n_bytes;
+}
+
+gboolean
+ruledb_visit_network(RuleDb *db, const Network *client, RuleDbVisit visit, void *data,
+		     GError **error)
+{
+	for (size_t prefix = 0; prefix <= client->prefix; prefix++) {
+		uint8_t key[RULEDB_MAX_NETWORK];
+
+		if (has_prefix(db, RULEDB_MAP_CLIENT, client->family, prefix) &&
+		    !visit_key(db, KEY_CLIENT_NETWORK, key, format_range(client, prefix, key),
+			       visit, data, error))
+			return FALSE;
+	}
+	return TRUE;
 }
 
 gboolean
 ruledb_find_exempt(RuleDb *db, const Network *client, gboolean *is_exempt, GError **error)
 {
-	const size_t n_bytes = client->family == NETWORK_IPV4 ? 4 : 16;
-
 	*is_exempt = FALSE;
 	for (size_t prefix = 0; prefix <= client->prefix && !*is_exempt; prefix++) {
-		Network range = *client;
-		uint8_t key[RULEDB_MAX_NETWORK_KEY] = { (uint8_t)client->family, (uint8_t)prefix };
+		uint8_t key[RULEDB_MAX_NETWORK];
 		Entry entry;
 
-		if (!has_prefix(db, client->family, prefix))
-			continue;
-		network_cut(&range, (uint8_t)prefix);
-		memcpy(key + 2, range.bytes, n_bytes);
-		if (!find_entry(db, KEY_EXEMPT_NETWORK, key, 2 + n_bytes, &entry, is_exempt, error))
+		if (has_prefix(db, RULEDB_MAP_EXEMPT, client->family, prefix) &&
+		    !find_entry(db, KEY_EXEMPT_NETWORK, key, format_range(client, prefix, key),
+				&entry, is_exempt, error))
 			return FALSE;
 	}
 	return TRUE;
 }
 
 /* ---- verifying ---- */
+
+/* Whether an entry's key is a network whose prefix is announced. */
+static gboolean
+is_network_key(const RuleDb *db, RuleDbMap map, const Entry *entry)
+{
+	return ruledb_list_is_of_networks((RuleDbSpan){ entry->key, entry->length }) &&
+	       entry->length == (entry->key[0] == NETWORK_IPV4 ? 2 + 4 : 2 + 16) &&
+	       has_prefix(db, map, (NetworkFamily)entry->key[0], entry->key[1]);
+}
 
 /* Whether an entry's key can be one of its kind. */
 static gboolean
@@ -216,14 +286,14 @@ is_key(const RuleDb *db, const Entry *entry)
 	case KEY_ALL_MAIL:
 		return entry->length == 0 && entry->numbers.left > 0;
 	case KEY_SENDER:
+	case KEY_RECIPIENT:
+	case KEY_CLIENT_NAME:
 		return entry->length > 0 && entry->length <= ADDRESS_MAX_DOMAIN &&
 		       entry->numbers.left > 0 && memchr(entry->key, '\0', entry->length) == NULL;
 	case KEY_EXEMPT_NETWORK:
-		return entry->numbers.left == 0 && entry->length >= 2 &&
-		       entry->key[0] < N_NETWORK_FAMILIES &&
-		       entry->length == (entry->key[0] == NETWORK_IPV4 ? 2 + 4 : 2 + 16) &&
-		       entry->key[1] <= (entry->length - 2) * 8 &&
-		       has_prefix(db, (NetworkFamily)entry->key[0], entry->key[1]);
+		return entry->numbers.left == 0 && is_network_key(db, RULEDB_MAP_EXEMPT, entry);
+	case KEY_CLIENT_NETWORK:
+		return entry->numbers.left > 0 && is_network_key(db, RULEDB_MAP_CLIENT, entry);
 	default:
 		return FALSE;
 	}

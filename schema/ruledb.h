@@ -11,13 +11,14 @@
 #include "address.h"
 #include "names.h"
 #include "network.h"
+#include "ruledb-list.h"
 
 #include <glib.h>
 #include <stdint.h>
 
 /* The version of the layout in ruledb-format.h. A file of any other version is refused: what this
  * program does not know may be a demand. */
-#define RULEDB_FORMAT 1
+#define RULEDB_FORMAT 2
 /* More rules on one key are refused by the settings checks ("too-many-rules-on-one-key"). */
 #define RULEDB_MAX_RULES_PER_KEY 1024
 /* The longest name of a rule; it is of a-z 0-9 . _ - */
@@ -36,13 +37,38 @@ typedef enum {
 #define RULEDB_ERROR (ruledb_error_quark())
 GQuark ruledb_error_quark(void);
 
+/* The lists of a rule. A rule is found under one of its selectors; the others stand in it. */
+typedef enum {
+	RULEDB_RECIPIENT_DOMAINS, /* further selectors: each that is there must match */
+	RULEDB_CLIENT_NETWORKS,
+	RULEDB_CLIENT_NAMES,
+	RULEDB_REQUIRED_SUBJECTS, /* demands: of each that is there one item must match */
+	RULEDB_REQUIRED_ISSUERS,
+	RULEDB_REQUIRED_FINGERPRINTS,
+	RULEDB_REQUIRED_NETWORKS,
+	RULEDB_REQUIRED_NAMES,
+	N_RULEDB_LISTS
+} RuleDbListKind;
+
 /* One rule: what it demands and what its breach does. Every rule demands TLS; CERTIFICATE_TRUSTED
  * a client certificate, too, that Postfix trusts. */
 typedef struct {
 	const char *name;
 	CertificateDemand certificate;
 	Violation violation;
+	gboolean has_min_protocol;
+	TlsProtocol min_protocol;
+	uint16_t min_cipher_bits;        /* 0: none demanded */
+	RuleDbSpan list[N_RULEDB_LISTS]; /* set by the reader; those of a builder are added */
 } RuleDbRule;
+
+/* The kinds of domain under which a rule can be found. */
+typedef enum {
+	RULEDB_BY_SENDER,
+	RULEDB_BY_RECIPIENT,
+	RULEDB_BY_CLIENT_NAME,
+	N_RULEDB_DOMAINS
+} RuleDbDomain;
 
 /* Whether name may be the name of a rule: it stands in SMTP replies and in log lines. */
 gboolean ruledb_is_rule_name(const char *name);
@@ -58,15 +84,27 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RuleDbBuilder, ruledb_builder_free)
 /* Clients in network are excepted from every rule. */
 void ruledb_builder_add_exempt_network(RuleDbBuilder *builder, const Network *network);
 
-/* Add a rule; its number, which is its place in the document, counts from 0. Strings are copied. */
+/* Add a rule; its number, which is its place in the document, counts from 0. Strings are copied;
+ * the lists begin empty. */
 uint32_t ruledb_builder_add_rule(RuleDbBuilder *builder, const RuleDbRule *rule);
 
-/* Rule number is about mail from domain: "example.com" (that name alone), ".example.com" (all below
- * it) or "<>" (the null sender); lower case. */
-void ruledb_builder_add_sender_domain(RuleDbBuilder *builder, uint32_t number, const char *domain);
+/* Add an item to a list of rule number: a domain in the form of address_dup_folded(), a name in
+ * that of certname_dup_folded(), a fingerprint as Postfix writes it. */
+void ruledb_builder_add_text(RuleDbBuilder *builder, uint32_t number, RuleDbListKind kind,
+			     const char *text);
+void ruledb_builder_add_network(RuleDbBuilder *builder, uint32_t number, RuleDbListKind kind,
+				const Network *network);
+
+/* Rule number is found under domain: "example.com" (that name alone), ".example.com" (all below it)
+ * or, as a sender, "<>" (the null sender); in the form of address_dup_folded(). */
+void ruledb_builder_index_domain(RuleDbBuilder *builder, uint32_t number, RuleDbDomain kind,
+				 const char *domain);
+
+/* Rule number is found under the clients in network. */
+void ruledb_builder_index_network(RuleDbBuilder *builder, uint32_t number, const Network *network);
 
 /* Rule number has no selectors: it is about all mail. */
-void ruledb_builder_add_all_mail(RuleDbBuilder *builder, uint32_t number);
+void ruledb_builder_index_all_mail(RuleDbBuilder *builder, uint32_t number);
 
 /* The file's bytes, the same for the same input in the same order. */
 GBytes *ruledb_builder_finish(const RuleDbBuilder *builder, uint64_t generation);
@@ -94,20 +132,24 @@ uint32_t ruledb_n_rules(const RuleDb *db);
 const AddressRewriting *ruledb_rewriting(const RuleDb *db);
 
 /* Read every record, for policyd --check and apply: beside what every question checks, each key is
- * in its bucket, each rule is reachable, each exempt network is announced in the header. */
+ * in its bucket, each rule is reachable, each network's prefix is announced in the header. */
 gboolean ruledb_verify(RuleDb *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Whether client is in an exempt network. FALSE return is damage, not "no". */
 gboolean ruledb_find_exempt(RuleDb *db, const Network *client, gboolean *is_exempt, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 
-/* Called for each rule found, in no order, perhaps more than once; rule's strings are borrowed and
- * live as long as the call. */
+/* Called for each rule found, in no order, perhaps more than once; rule's strings and lists are
+ * borrowed and live as long as the call, which may not ask db. */
 typedef void (*RuleDbVisit)(uint32_t number, const RuleDbRule *rule, void *data);
 
-/* Visit the rules about mail from domain (one lookup for the name and one for each parent). */
-gboolean ruledb_visit_sender(RuleDb *db, const char *domain, RuleDbVisit visit, void *data,
-			     GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Visit the rules found under domain (one lookup for the name and one for each parent). */
+gboolean ruledb_visit_domain(RuleDb *db, RuleDbDomain kind, const char *domain, RuleDbVisit visit,
+			     void *data, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Visit the rules found under a network that client is in (one lookup for each prefix length). */
+gboolean ruledb_visit_network(RuleDb *db, const Network *client, RuleDbVisit visit, void *data,
+			      GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Visit the rules about all mail. */
 gboolean ruledb_visit_all_mail(RuleDb *db, RuleDbVisit visit, void *data, GError **error)

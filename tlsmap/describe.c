@@ -22,6 +22,16 @@ append_list(GString *text, const char *before, const GArray *texts)
 	g_string_append_printf(text, "%s%s", before, list);
 }
 
+/* Names of certificates may hold commas: in quotes. */
+static void
+append_quoted(GString *text, const char *before, const GArray *names)
+{
+	for (size_t i = 0; i < settings_n_texts(names); i++) {
+		g_autofree char *quoted = finding_quote(settings_text(names, i), -1);
+		g_string_append_printf(text, "%s%s", i == 0 ? before : ", ", quoted);
+	}
+}
+
 static void
 append_selectors(GString *text, const SettingsRule *rule)
 {
@@ -46,8 +56,8 @@ append_demands(GString *text, const SettingsRequire *require)
 		g_string_append_printf(text, ", at least %d bits", require->min_cipher_bits.value);
 	if (settings_demands_trust(require))
 		g_string_append(text, " and a trusted client certificate");
-	append_list(text, " for one of ", require->subjects);
-	append_list(text, " issued by one of ", require->issuers);
+	append_quoted(text, " for one of ", require->subjects);
+	append_quoted(text, " issued by one of ", require->issuers);
 	append_list(text, " and one of the certificates ", require->fingerprints);
 	append_list(text, ", from a client in ", require->client_networks);
 	append_list(text, ", from a client named ", require->client_names);

@@ -7,6 +7,7 @@
 
 #include "describe.h"
 #include "policymap.h"
+#include "texthash.h"
 
 #include <string.h>
 
@@ -14,7 +15,7 @@
 static GHashTable *
 index_rows(const Settings *settings)
 {
-	GHashTable *rows = g_hash_table_new(g_str_hash, g_str_equal);
+	GHashTable *rows = g_hash_table_new(texthash, g_str_equal);
 
 	for (size_t i = 0; settings != NULL && i < settings_n_destinations(settings); i++) {
 		const SettingsDestination *row = settings_destination(settings, i);
@@ -57,7 +58,7 @@ by_number(int before, int after)
 static gboolean
 contains_all(const GArray *whole, const GArray *part)
 {
-	g_autoptr(GHashTable) set = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) set = g_hash_table_new(texthash, g_str_equal);
 
 	for (size_t i = 0; i < settings_n_texts(whole); i++)
 		g_hash_table_add(set, (char *)settings_text(whole, i));
@@ -96,7 +97,7 @@ static ChangeDirection
 row_direction(SecurityLevel old_level, const SettingsRowAttributes *before, SecurityLevel new_level,
 	      const SettingsRowAttributes *after)
 {
-	ChangeDirection direction = by_number(names_strength(old_level), names_strength(new_level));
+	ChangeDirection direction = maincf_level_direction(old_level, new_level);
 
 	/* Names count only where the level stays: another level has other ones. */
 	if (old_level == new_level) {
@@ -113,16 +114,14 @@ row_direction(SecurityLevel old_level, const SettingsRowAttributes *before, Secu
 							     : both(direction, CHANGE_STRICTER);
 }
 
-/* From the row that decided to the one that will; NULL rows stand for the global level. Without an
- * old document TLS was at "may". */
+/* From the row that decided to the one that will; NULL rows stand for the global level. */
 static ChangeDirection
-direction(const Settings *old_settings, const SettingsDestination *old_row,
+direction(const DiffContext *before, const SettingsDestination *old_row,
 	  const Settings *new_settings, const SettingsDestination *new_row)
 {
 	static const SettingsRowAttributes none = { 0 };
-	SecurityLevel old_level = old_row != NULL        ? old_row->security_level.code
-				  : old_settings != NULL ? old_settings->send.security_level.code
-							 : SECURITY_MAY;
+	SecurityLevel old_level =
+		old_row != NULL ? (SecurityLevel)old_row->security_level.code : before->send_level;
 	SecurityLevel new_level = new_row != NULL ? new_row->security_level.code
 						  : new_settings->send.security_level.code;
 
@@ -137,31 +136,30 @@ dup_value(const SettingsDestination *row, PostfixVersion version)
 }
 
 void
-diff_rows(const Settings *old_settings, const Settings *new_settings, PostfixVersion version,
-	  GArray *changes)
+diff_rows(const DiffContext *before, const Settings *new_settings, GArray *changes)
 {
+	const Settings *old_settings = before->settings;
 	g_autoptr(GHashTable) old_rows = index_rows(old_settings);
 	g_autoptr(GHashTable) new_rows = index_rows(new_settings);
 
 	for (size_t i = 0; i < settings_n_destinations(new_settings); i++) {
 		const SettingsDestination *row = settings_destination(new_settings, i);
 		const char *name = row->destination.text;
-		const SettingsDestination *before = g_hash_table_lookup(old_rows, name);
-		g_autofree char *old_value = dup_value(before, version);
-		g_autofree char *new_value = dup_value(row, version);
-		if (g_strcmp0(old_value, new_value) == 0)
-			continue;
-		change_add(changes, CHANGE_ROW, name, old_value, new_value,
-			   direction(old_settings, find_row(old_rows, name), new_settings, row));
+		g_autofree char *old_value =
+			dup_value(g_hash_table_lookup(old_rows, name), before->version);
+		g_autofree char *new_value = dup_value(row, before->version);
+		if (g_strcmp0(old_value, new_value) != 0)
+			change_add(changes, CHANGE_ROW, name, old_value, new_value,
+				   direction(before, find_row(old_rows, name), new_settings, row));
 	}
 	for (size_t i = 0; old_settings != NULL && i < settings_n_destinations(old_settings); i++) {
 		const SettingsDestination *row = settings_destination(old_settings, i);
 		const char *name = row->destination.text;
 		if (g_hash_table_contains(new_rows, name))
 			continue;
-		g_autofree char *old_value = dup_value(row, version);
+		g_autofree char *old_value = dup_value(row, before->version);
 		change_add(changes, CHANGE_ROW, name, old_value, NULL,
-			   direction(old_settings, row, new_settings, find_row(new_rows, name)));
+			   direction(before, row, new_settings, find_row(new_rows, name)));
 	}
 }
 
@@ -227,7 +225,7 @@ dup_description(const SettingsRule *rule)
 static GHashTable *
 index_rules(const Settings *settings)
 {
-	GHashTable *rules = g_hash_table_new(g_str_hash, g_str_equal);
+	GHashTable *rules = g_hash_table_new(texthash, g_str_equal);
 
 	for (size_t i = 0; settings != NULL && i < settings_n_rules(settings); i++)
 		g_hash_table_insert(rules, (char *)settings_rule(settings, i)->name.text,

@@ -4,10 +4,17 @@
 
 #include "change.h"
 #include "settings.h"
+#include "version.h"
 
-/* Add the rows of send.domains that differ. old_settings may be NULL: there were none. */
-void diff_rows(const Settings *old_settings, const Settings *new_settings, PostfixVersion version,
-	       GArray *changes);
+/* What was there before. */
+typedef struct {
+	const Settings *settings; /* NULL: no document */
+	SecurityLevel send_level; /* where no row decided */
+	PostfixVersion version;   /* in whose words rows are shown */
+} DiffContext;
+
+/* Add the rows of send.domains that differ. */
+void diff_rows(const DiffContext *before, const Settings *new_settings, GArray *changes);
 
 /* Add the rules of receive.rules, and exempt_networks, that differ. */
 void diff_rules(const Settings *old_settings, const Settings *new_settings, GArray *changes);

@@ -80,7 +80,8 @@ take_fd(Input *input, int fd, gboolean may_map)
 		errno = EFBIG;
 		return FALSE;
 	}
-	if (may_map && S_ISREG(status.st_mode) && map(input, fd))
+	/* Standard input may be a file that somebody has begun to read. */
+	if (may_map && S_ISREG(status.st_mode) && lseek(fd, 0, SEEK_CUR) == 0 && map(input, fd))
 		return TRUE;
 	/* At once as large as it will be, where that is known. */
 	GByteArray *content =

@@ -230,44 +230,65 @@ by_order(int old_code, int new_code)
 	return new_code > old_code ? CHANGE_STRICTER : CHANGE_WEAKER;
 }
 
-/* The level that a value of main.cf or master.cf means; Postfix takes the words in any case. What
- * is none of them counts as the weakest. */
-static int
-level_in_force(const char *value)
+ChangeDirection
+maincf_level_direction(SecurityLevel before, SecurityLevel after)
 {
-	g_autofree char *word = g_ascii_strdown(value != NULL ? value : "", -1);
-
-	return MAX(names_code(&names_security_level, word), SECURITY_NONE);
+	if (before == after)
+		return CHANGE_EQUAL;
+	return names_is_at_least(after, before) ? CHANGE_STRICTER : CHANGE_WEAKER;
 }
 
-/* An empty or absent level is "none" until 3.10 and "may" from 3.11 on: doubt counts as the
- * stricter old value, so that nothing is called stricter that may not be. */
+/* The level that a value of main.cf or master.cf means; Postfix takes the words in any case. What
+ * is none of them ("$name") counts as unknown. */
+static SecurityLevel
+level_in_force(const char *value, SecurityLevel unknown)
+{
+	g_autofree char *word = g_ascii_strdown(value, -1);
+	int code = names_code(&names_security_level, word);
+
+	return code >= 0 ? (SecurityLevel)code : unknown;
+}
+
+/* In doubt the old value was the strongest and the new one is the weakest, so that nothing is
+ * called stricter that may not be. An empty or absent level is "none" until 3.10 and "may"
+ * from 3.11 on. */
 static ChangeDirection
 compare_levels(const char *old_value, const char *new_value)
 {
-	int old_code = level_in_force(old_value);
+	gboolean was_set = old_value != NULL && *old_value != '\0';
 
-	return by_order(names_strength(MAX(old_code, SECURITY_MAY)),
-			names_strength(level_in_force(new_value)));
+	return maincf_level_direction(
+		was_set ? level_in_force(old_value, SECURITY_SECURE) : SECURITY_MAY,
+		level_in_force(new_value != NULL ? new_value : "", SECURITY_NONE));
 }
 
 static ChangeDirection
 compare_smtpd_levels(const char *old_value, const char *new_value)
 {
-	return by_order(names_strength(level_in_force(old_value)),
-			names_strength(level_in_force(new_value)));
+	gboolean was_set = old_value != NULL && *old_value != '\0';
+
+	return maincf_level_direction(
+		was_set ? level_in_force(old_value, SECURITY_ENCRYPT) : SECURITY_NONE,
+		level_in_force(new_value != NULL ? new_value : "", SECURITY_NONE));
+}
+
+/* Postfix takes yes and no in any case. */
+static gboolean
+is_word(const char *value, const char *word)
+{
+	return value != NULL && g_ascii_strcasecmp(value, word) == 0;
 }
 
 static ChangeDirection
 compare_switches(const char *old_value, const char *new_value)
 {
-	return by_order(g_strcmp0(old_value, "yes") == 0, g_strcmp0(new_value, "yes") == 0);
+	return by_order(is_word(old_value, "yes"), is_word(new_value, "yes"));
 }
 
 static ChangeDirection
 compare_forbidding(const char *old_value, const char *new_value)
 {
-	return by_order(g_strcmp0(old_value, "no") == 0, g_strcmp0(new_value, "no") == 0);
+	return by_order(is_word(old_value, "no"), is_word(new_value, "no"));
 }
 
 /* A changed file of trust anchors may trust more than before: in doubt, weaker. */
@@ -297,13 +318,15 @@ compare_tokens(const char *old_value, const char *new_value)
 			g_strcmp0(new_value, MAINCF_POLICY_TOKEN) == 0);
 }
 
+#define DEFERS "default_action = 451"
+
 /* The check itself, and what happens when it gives no answer. */
 static ChangeDirection
 compare_policies(const char *old_value, const char *new_value)
 {
 	if (old_value == NULL || new_value == NULL)
 		return compare_presence(old_value, new_value);
-	return by_order(strstr(old_value, "451") != NULL, strstr(new_value, "451") != NULL);
+	return by_order(strstr(old_value, DEFERS) != NULL, strstr(new_value, DEFERS) != NULL);
 }
 
 /* A floor that can't be read counts as weaker. */
@@ -316,6 +339,13 @@ compare_protocols(const char *old_value, const char *new_value)
 	    !protocols_read_floor(new_value, &new_floor))
 		return CHANGE_WEAKER;
 	return by_order(old_floor, new_floor);
+}
+
+/* What other tables say is not known: the ones that go may have been stricter than what comes. */
+static ChangeDirection
+compare_tables(const char *old_value, const char *new_value)
+{
+	return old_value == NULL || *old_value == '\0' ? CHANGE_EQUAL : CHANGE_WEAKER;
 }
 
 static ChangeDirection
@@ -359,7 +389,7 @@ static const MainCfParameter parameters[] = {
 	{ "smtpd_data_restrictions", MAINCF_LIST, render_token, compare_tokens, NULL },
 	{ "smtp_tls_security_level", MAINCF_VALUE, render_smtp_level, compare_levels,
 	  stock_smtp_level },
-	{ "smtp_tls_policy_maps", MAINCF_VALUE, render_policy_maps, compare_equal, NULL },
+	{ "smtp_tls_policy_maps", MAINCF_VALUE, render_policy_maps, compare_tables, NULL },
 	{ "smtp_tls_chain_files", MAINCF_VALUE, render_smtp_chain_files, compare_equal, NULL },
 	{ "smtp_tls_cert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
 	{ "smtp_tls_key_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
@@ -432,6 +462,12 @@ is_token(const char *element, size_t length)
 		if (strlen(spellings[i]) == length && strncmp(spellings[i], element, length) == 0)
 			return TRUE;
 	return FALSE;
+}
+
+gboolean
+maincf_begins_with_token(const char *list)
+{
+	return list != NULL && is_token(list, element_length(list));
 }
 
 char *

@@ -49,6 +49,9 @@ typedef struct {
 	const char *const *stock;
 } MainCfParameter;
 
+/* From one send level to another: stricter only where nothing is lost. */
+ChangeDirection maincf_level_direction(SecurityLevel before, SecurityLevel after);
+
 size_t maincf_n_parameters(void);
 const MainCfParameter *maincf_parameter(size_t n);
 
@@ -57,6 +60,10 @@ const MainCfParameter *maincf_find(const char *name);
 
 /* Whether value is one that a distribution ships for parameter. */
 gboolean maincf_is_stock(const MainCfParameter *parameter, const char *value);
+
+/* Whether a restriction list asks policyd first: our token, in any of Postfix's spellings of a
+ * parameter, is its first element. list may be NULL. */
+gboolean maincf_begins_with_token(const char *list);
 
 /* A restriction list without our token, wherever it stands; NULL for NULL. The caller frees it. */
 char *maincf_dup_without_token(const char *list);

@@ -7,6 +7,7 @@
 
 #include "certificate.h"
 #include "maincf.h"
+#include "texthash.h"
 
 #include <string.h>
 
@@ -96,7 +97,7 @@ check_chain(const Context *context, const char *where, const GArray *chain)
 static void
 check_row_anchors(const Context *context)
 {
-	g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GHashTable) seen = g_hash_table_new(texthash, g_str_equal);
 
 	for (size_t i = 0; i < settings_n_destinations(context->settings); i++) {
 		const GArray *files =
@@ -130,32 +131,11 @@ find_unusable_files(const Context *context)
 	check_row_anchors(context);
 }
 
-/* Whether policyd of this version judges all that the rule says. */
-static gboolean
-is_enforced(const SettingsRule *rule)
-{
-	const SettingsRequire *require = &rule->require;
-
-	return rule->recipient_domains == NULL && rule->client_networks == NULL &&
-	       rule->client_names == NULL && require->subjects == NULL &&
-	       require->issuers == NULL && require->fingerprints == NULL &&
-	       require->client_networks == NULL && require->client_names == NULL &&
-	       require->min_protocol.place == 0 && require->min_cipher_bits.place == 0;
-}
-
 /* What the document may say and this version can't keep yet is never put in force. */
 static void
 find_not_supported(const Context *context)
 {
-	const Settings *settings = context->settings;
-
-	for (size_t i = 0; i < settings_n_rules(settings); i++)
-		if (!is_enforced(settings_rule(settings, i)))
-			findings_add_live(
-				context->findings, FINDING_NOT_SUPPORTED_YET, "receive.rules",
-				"policyd of this version can't judge all that rule \"%s\" says",
-				settings_rule(settings, i)->name.text);
-	if (settings->postfix.policyd.code == POLICYD_SOCKET)
+	if (context->settings->postfix.policyd.code == POLICYD_SOCKET)
 		findings_add_live(context->findings, FINDING_NOT_SUPPORTED_YET, "postfix.policyd",
 				  "policyd of this version has no socket of its own; write "
 				  "\"spawn\"");
@@ -189,7 +169,7 @@ hides(const Context *context, const MainCfParameter *parameter, const char *valu
 	if (wanted == NULL)
 		return FALSE;
 	if (parameter->kind == MAINCF_LIST)
-		return !g_str_has_prefix(value, MAINCF_POLICY_TOKEN);
+		return !maincf_begins_with_token(value);
 	/* The rows are in our table alone: whatever else stands there leaves them out. */
 	if (strcmp(parameter->name, "smtp_tls_policy_maps") == 0)
 		return TRUE;
@@ -271,9 +251,76 @@ find_obsolete(const Context *context)
 	}
 }
 
+/* Parameters that tlsmap does not own and that change what a level of the document means, with the
+ * only value under which it means what it says (postconf(5), 3.7). */
+static const struct {
+	const char *name;
+	const char *needed;
+	gboolean may_hold_more; /* a list in which needed is one element */
+	gboolean (*is_used)(SecurityLevel level);
+	const char *consequence;
+} foundations[] = {
+	{ "smtp_host_lookup", "dns", TRUE, settings_level_needs_dnssec,
+	  "without dns Postfix makes \"dane\" the level \"may\", with no more than a warning" },
+	{ "ignore_mx_lookup_error", "no", FALSE, settings_level_needs_dnssec,
+	  "Postfix then makes \"dane\" the level \"may\", with no more than a warning" },
+	{ "smtp_tls_secure_cert_match", "nexthop, dot-nexthop", FALSE, settings_level_needs_anchors,
+	  "it changes which names \"secure\" accepts" },
+	{ "smtp_tls_verify_cert_match", "hostname", FALSE, settings_level_needs_anchors,
+	  "it changes which names \"verify\" accepts" },
+	{ "smtp_tls_trust_anchor_file", "", FALSE, settings_level_needs_anchors,
+	  "it takes the place of send.trusted_ca_file" },
+};
+
+static void
+refuse_foundation(const Context *context, size_t i, const char *where, const char *value)
+{
+	findings_add_live(context->findings, FINDING_FOREIGN_VALUE, where,
+			  "found \"%s\", which is not what the levels of the document are made "
+			  "for: %s; remove it",
+			  value, foundations[i].consequence);
+}
+
+static gboolean
+is_as_needed(size_t i, const char *value)
+{
+	if (!foundations[i].may_hold_more)
+		return strcmp(value, foundations[i].needed) == 0;
+	g_auto(GStrv) elements = g_strsplit_set(value, ", \t", -1);
+	return g_strv_contains((const char *const *)elements, foundations[i].needed);
+}
+
+static void
+find_foundations(const Context *context)
+{
+	const char *directory = context->snapshot->config_directory;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(foundations); i++) {
+		const char *value = snapshot_value(context->snapshot, foundations[i].name);
+		if (!settings_any_send_level(context->settings, foundations[i].is_used))
+			continue;
+		if (value != NULL && !is_as_needed(i, value)) {
+			g_autofree char *where =
+				g_strdup_printf("%s/main.cf: %s", directory, foundations[i].name);
+			refuse_foundation(context, i, where, value);
+		}
+		for (size_t j = 0; j < context->snapshot->overrides->len; j++) {
+			const SnapshotOverride *override = context->snapshot->overrides->pdata[j];
+			if (strcmp(override->parameter, foundations[i].name) != 0 ||
+			    is_unguarded(context->settings, override->service) ||
+			    is_as_needed(i, override->value))
+				continue;
+			g_autofree char *where =
+				g_strdup_printf("%s/master.cf: %s: -o %s", directory,
+						override->service, foundations[i].name);
+			refuse_foundation(context, i, where, override->value);
+		}
+	}
+}
+
 static void (*const obstacles[])(const Context *context) = {
 	find_too_old,         find_no_certificate, find_no_anchors,    find_unusable_files,
-	find_hidden_services, find_obsolete,       find_not_supported,
+	find_hidden_services, find_obsolete,       find_not_supported, find_foundations,
 };
 
 void

@@ -42,14 +42,6 @@ plan_has_changes(const Plan *plan)
 
 /* What is in force. */
 
-/* Whether a list begins with our token. */
-static gboolean
-begins_with_token(const char *list)
-{
-	return list != NULL && g_str_has_prefix(list, MAINCF_POLICY_TOKEN) &&
-	       strchr(" ,\t", list[strlen(MAINCF_POLICY_TOKEN)]) != NULL;
-}
-
 /* The part of the live value that is ours to judge: of a list the first element. */
 static const char *
 live_value(const Snapshot *snapshot, const MainCfParameter *parameter)
@@ -58,7 +50,7 @@ live_value(const Snapshot *snapshot, const MainCfParameter *parameter)
 
 	if (parameter->kind != MAINCF_LIST)
 		return value;
-	if (begins_with_token(value))
+	if (maincf_begins_with_token(value))
 		return MAINCF_POLICY_TOKEN;
 	g_autofree char *rest = maincf_dup_without_token(value);
 	return g_strcmp0(rest, value) != 0 ? MAINCF_TOKEN_MOVED : NULL;
@@ -160,23 +152,41 @@ find_current(Plan *plan, gboolean adopt, Findings *findings, GError **error)
 	return TRUE;
 }
 
-/* The document of the generation in force; one that can't be read counts as none. */
+/* The document of the generation in force. One that can't be read any more said nobody knows what:
+ * then all that comes may be weaker. */
 static void
-load_old_settings(Plan *plan)
+load_old_settings(Plan *plan, Findings *findings)
 {
-	g_autoptr(Findings) ignored = findings_new();
+	g_autoptr(Findings) errors = findings_new();
 	g_autofree char *path = NULL;
 	g_autofree char *document = NULL;
-	gsize size;
+	gsize size = 0;
 
 	if (plan->current == NULL)
 		return;
 	path = generation_dup_path(plan->directory, plan->current->number, GENERATION_DOCUMENT);
-	if (!g_file_get_contents(path, &document, &size, NULL))
+	if (g_file_get_contents(path, &document, &size, NULL))
+		plan->old_settings = settings_load(document, size, NULL, errors);
+	if (plan->old_settings != NULL && findings_count(errors, SEVERITY_ERROR) == 0)
 		return;
-	plan->old_settings = settings_load(document, size, NULL, ignored);
-	if (findings_count(ignored, SEVERITY_ERROR) > 0)
-		g_clear_pointer(&plan->old_settings, settings_free);
+	g_clear_pointer(&plan->old_settings, settings_free);
+	findings_add_live(findings, FINDING_OLD_DOCUMENT_UNREADABLE, path,
+			  "this version of tlsmap can't read the document in force: what would "
+			  "change is compared with the strongest that it can have said");
+}
+
+/* The level that mail was sent with where no row decides. */
+static SecurityLevel
+old_send_level(const Plan *plan)
+{
+	if (plan->old_settings != NULL)
+		return plan->old_settings->send.security_level.code;
+	if (plan->current != NULL)
+		return SECURITY_SECURE;
+	const char *live = snapshot_value(plan->snapshot, "smtp_tls_security_level");
+	int code = live != NULL && *live != '\0' ? names_code(&names_security_level, live)
+						 : SECURITY_MAY;
+	return code >= 0 ? (SecurityLevel)code : SECURITY_SECURE;
 }
 
 /* What would be. */
@@ -388,7 +398,9 @@ plan_contents(Plan *plan)
 	if (settings_n_rules(plan->settings) > 0)
 		plan->rules =
 			compile_rules(plan->settings, &plan->snapshot->rewriting, plan->number);
-	diff_rows(plan->old_settings, plan->settings, plan->snapshot->version, plan->changes);
+	const DiffContext context = { plan->old_settings, old_send_level(plan),
+				      plan->snapshot->version };
+	diff_rows(&context, plan->settings, plan->changes);
 	diff_rules(plan->old_settings, plan->settings, plan->changes);
 }
 
@@ -398,7 +410,7 @@ fill(Plan *plan, gboolean adopt, Findings *findings, GError **error)
 	if (!find_current(plan, adopt, findings, error) ||
 	    !generation_next(plan->directory, &plan->number, error))
 		return FALSE;
-	load_old_settings(plan);
+	load_old_settings(plan, findings);
 	plan->table_type = choose_table_type(plan, findings);
 	plan->manifest = manifest_new(plan->number);
 	for (size_t i = 0; i < maincf_n_parameters(); i++)

@@ -454,7 +454,9 @@ steps_run(Apply *apply, GError **error)
 			continue;
 		if (first == EXIT_DONE) {
 			first = code;
-			g_propagate_error(error, g_steal_pointer(&failure));
+			/* What the live Postfix forbids is in the findings, without an error. */
+			if (failure != NULL)
+				g_propagate_error(error, g_steal_pointer(&failure));
 		}
 		if (!apply->is_committed) {
 			undo(apply, n + 1);

@@ -25,7 +25,7 @@ main(int argc, char **argv)
 					  .certificate = CERTIFICATE_TRUSTED,
 					  .violation = VIOLATION_REJECT };
 		const uint32_t number = ruledb_builder_add_rule(builder, &rule);
-		ruledb_builder_add_sender_domain(builder, number, domain);
+		ruledb_builder_index_domain(builder, number, RULEDB_BY_SENDER, domain);
 	}
 	g_autoptr(GBytes) bytes = ruledb_builder_finish(builder, 1);
 	if (g_file_set_contents(argv[2], g_bytes_get_data(bytes, NULL),

@@ -5,6 +5,8 @@
 Prints TAP. The program is $POLICYD or the first argument. The rules files are written by a second,
 independent writer (class Rules), so that the layout in schema/ruledb-format.h is tested too.
 """
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import os
@@ -45,15 +47,16 @@ class Rules:
     def __init__(self) -> None:
         self.keys: dict[bytes, list[int]] = {}
         self.rules: list[bytes] = []
-        self.maps = [bytearray(5), bytearray(17)]
+        self.maps = [bytearray(5), bytearray(17)]  # of exempt networks; no rule has a network here
 
     def rule(self, name: str, certificate: int, violation: int, *domains: str) -> "Rules":
         def field(code: int, value: bytes) -> bytes:
-            return struct.pack("<BH", code, len(value)) + value
+            return struct.pack("<BI", code, len(value)) + value
 
         number = len(self.rules)
         self.rules.append(field(1, name.encode() + b"\0") + field(2, bytes([certificate]))
-                          + field(3, bytes([violation])))
+                          + field(3, bytes([violation])) + field(4, b"\0") + field(5, b"\0\0")
+                          + b"".join(field(code, b"") for code in range(6, 14)))
         for domain in domains:
             self.keys.setdefault(bytes([SENDER]) + domain.encode(), []).append(number)
         if not domains:
@@ -67,7 +70,7 @@ class Rules:
         self.keys[bytes([EXEMPT, family, prefix]) + packed] = []
         return self
 
-    def build(self, generation: int, file_format: int = 1) -> bytes:
+    def build(self, generation: int, file_format: int = 2) -> bytes:
         n_buckets = 1
         while n_buckets < len(self.keys):
             n_buckets *= 2
@@ -84,7 +87,7 @@ class Rules:
             records.append(head + struct.pack("<I", len(content)) + content
                            + struct.pack("<Q", checksum))
         texts = b"".join(struct.pack("<H", len(t)) + t + b"\0" for t in (b"origin.test", b"my.test"))
-        fixed = 8 + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 1 + 5 + 17
+        fixed = 8 + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 1 + 2 * (5 + 17)
         header_size = fixed + len(texts) + 8
         offsets = [header_size + 8 * (len(records) + 1)]
         for record in records:
@@ -92,7 +95,7 @@ class Rules:
         header = (b"tlsgate\n" + struct.pack("<IIQQIIIB", file_format, header_size, generation,
                                              offsets[-1], n_buckets, len(self.rules),
                                              max(map(len, records)), 0b1101)
-                  + self.maps[0] + self.maps[1] + texts)
+                  + self.maps[0] + self.maps[1] + bytes(5 + 17) + texts)
         return (header + struct.pack("<Q", fnv(header))
                 + b"".join(struct.pack("<Q", o) for o in offsets) + b"".join(records))
 
@@ -382,7 +385,7 @@ def damaged_record_gets_no_answer(directory):
 
 @row
 def unknown_format_gets_no_answer(directory):
-    put(directory / "7" / "rules.db", bank_rules().build(7, file_format=2))
+    put(directory / "7" / "rules.db", bank_rules().build(7, file_format=3))
     with Client("--generations", directory) as client:
         client.send(request())
         client.expect_end(DAMAGED)
@@ -606,8 +609,8 @@ def check_says_what_is_wrong(directory):
     expect_check(put(path, b"{}" * 200), DAMAGED, "damaged: not a rules file of tlsgate")
     expect_check(put(path, intact[:-1]), DAMAGED, "damaged: ")
     expect_check(put(path, intact.replace(b"bank\0", b"benk\0")), DAMAGED, "its checksum is wrong")
-    expect_check(put(path, bank_rules().build(7, file_format=2)), DAMAGED,
-                 "rules file of format 2, this program knows format 1")
+    expect_check(put(path, bank_rules().build(7, file_format=3)), DAMAGED,
+                 "rules file of format 3, this program knows format 2")
     expect_check(directory, UNREADABLE, "not a regular file")
     unreachable = Rules().rule("bank", ANY, REJECT, "bank.test")
     unreachable.keys.clear()

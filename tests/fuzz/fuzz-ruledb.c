@@ -4,7 +4,8 @@
  * Checksums keep a fuzzer out, so that each input is tried twice: as it is, and with all checksums,
  * the size of the file and the last offset put right. The second way reaches the checks behind the
  * checksums.
- * Nothing may be read outside the file; what is not damage is a rule with a proper name. */
+ * Nothing may be read outside the file; what is not damage is a rule with a proper name and lists
+ * that can be asked. */
 #include "ruledb.h"
 
 #include "ruledb-format.h"
@@ -16,39 +17,66 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
+ask_list(RuleDbSpan list, gboolean is_of_networks)
+{
+	Network client;
+
+	if (is_of_networks) {
+		g_assert_true(ruledb_list_is_of_networks(list));
+		g_assert_true(network_parse_address("10.0.0.1", &client));
+		ruledb_list_has_network(list, &client);
+	} else {
+		g_assert_true(ruledb_list_is_of_texts(list));
+		/* What equals an item is in it as a domain. */
+		g_assert_true(!ruledb_list_has_text(list, "a.test") ||
+			      ruledb_list_has_domain(list, "a.test"));
+		ruledb_list_has_domain(list, "");
+	}
+}
+
+static void
 visit(uint32_t number, const RuleDbRule *rule, void *data)
 {
 	g_assert_cmpuint(number, <, ruledb_n_rules(data));
 	g_assert_true(ruledb_is_rule_name(rule->name));
 	g_assert_cmpuint(rule->violation, <, N_VIOLATIONS);
 	g_assert_cmpuint(rule->certificate, <, N_CERTIFICATES);
+	g_assert_cmpuint(rule->min_protocol, <, N_TLS_PROTOCOLS);
+	for (unsigned i = 0; i < N_RULEDB_LISTS; i++)
+		ask_list(rule->list[i],
+			 ruledb_format_is_network_field(ruledb_format_list_field(i)));
 }
 
 /* Ask all that can be asked; an answer or an error, never both. */
 static void
 ask(GBytes *bytes)
 {
-	static const char *const senders[] = { "bank.test", "a.b.bank.test", "<>", "x" };
-	static const char *const clients[] = { "127.0.0.1", "192.0.2.1", "::1" };
+	static const char *const domains[] = { "bank.test", "a.b.full.test", "<>",
+					       "x",         "a.pay.test",    "mx.test" };
+	static const char *const clients[] = { "127.0.0.1", "192.0.2.1", "::1", "198.51.100.7",
+					       "2001:db8::1" };
 	g_autoptr(GError) error = NULL;
 	g_autoptr(RuleDb) db = ruledb_open_bytes(bytes, &error);
 
 	g_assert_true((db == NULL) == (error != NULL));
 	if (db == NULL)
 		return;
-	for (size_t i = 0; i < G_N_ELEMENTS(senders); i++) {
+	for (size_t i = 0; i < G_N_ELEMENTS(domains) * N_RULEDB_DOMAINS; i++) {
+		const RuleDbDomain kind = (RuleDbDomain)(i % N_RULEDB_DOMAINS);
 		g_autoptr(GError) damage = NULL;
 
-		g_assert_true(ruledb_visit_sender(db, senders[i], visit, db, &damage) ==
-			      (damage == NULL));
+		g_assert_true(ruledb_visit_domain(db, kind, domains[i / N_RULEDB_DOMAINS], visit,
+						  db, &damage) == (damage == NULL));
 	}
 	for (size_t i = 0; i < G_N_ELEMENTS(clients); i++) {
-		g_autoptr(GError) damage = NULL;
+		g_autoptr(GError) damage = NULL, exempt_damage = NULL;
 		Network client;
 		gboolean is_exempt;
 
 		g_assert_true(network_parse_address(clients[i], &client));
-		g_assert_true(ruledb_find_exempt(db, &client, &is_exempt, &damage) ==
+		g_assert_true(ruledb_find_exempt(db, &client, &is_exempt, &exempt_damage) ==
+			      (exempt_damage == NULL));
+		g_assert_true(ruledb_visit_network(db, &client, visit, db, &damage) ==
 			      (damage == NULL));
 	}
 	g_autoptr(GError) damage = NULL;

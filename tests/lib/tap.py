@@ -11,6 +11,8 @@ What fails in a case is reported with the line of the test, the values of the na
 last lines of the log; the next case runs all the same.
 """
 
+from __future__ import annotations
+
 import re
 import sys
 import traceback

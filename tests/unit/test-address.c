@@ -147,6 +147,152 @@ test_row(const void *data)
 	g_assert_cmpstr(found->str, ==, row->domains);
 }
 
+/* ---- recipients ---- */
+
+/* The domains of a recipient: each that mail to it could go to. */
+static const Row recipients[] = {
+	{ "recipient-has-the-domain-behind-at", STOCK, "user@pay.test", "pay.test" },
+	{ "recipient-domain-is-folded", STOCK, "user@PAY.test.", "pay.test" },
+	{ "bare-recipient-is-at-myorigin", STOCK, "postmaster", "origin.test" },
+	{ "no-recipient-has-no-domain", STOCK, "", "" },
+	{ "lone-at-is-the-postmaster-here", STOCK, "@", "origin.test" },
+	{ "recipient-without-myorigin-has-none", NO_ORIGIN, "postmaster", "" },
+	{ "recipient-is-completed", APPENDING, "user@host", "host.my.test" },
+	{ "percent-alone", STOCK, "user%pay.test", "pay.test" },
+	{ "bang-alone", STOCK, "pay.test!user", "pay.test" },
+	{ "recipient-full-width", STOCK, "user@\xef\xbd\x90\x61y.test", "pay.test" },
+
+	/* The local part of a domain that may be a local one is unwrapped. */
+	{ "percent-before-at", STOCK, "user%pay.test@gw.test", "gw.test pay.test" },
+	{ "bang-before-at", STOCK, "pay.test!user@gw.test", "gw.test pay.test" },
+	{ "at-before-at", STOCK, "user@pay.test@gw.test", "gw.test pay.test" },
+	{ "quotes-before-at", STOCK, "\"user@pay.test\"@gw.test", "gw.test pay.test" },
+	{ "dot-before-at", STOCK, "user%pay.test.@gw.test", "gw.test pay.test" },
+	{ "blank-before-at", STOCK, "user % pay.test @gw.test", "gw.test pay.test" },
+	{ "unwrapped-domain-is-completed", APPENDING, "user%pay@gw.test", "gw.test pay.my.test" },
+	{ "unwrapped-more-than-once", STOCK, "user%pay.test%b.test@gw.test",
+	  "gw.test pay.test b.test" },
+	{ "all-operators", STOCK, "a.test!b.test!user%c.test@d.test@gw.test",
+	  "gw.test a.test b.test c.test d.test" },
+	{ "source-route-before-at", STOCK, "@a.test:pay.test!user@gw.test", "gw.test pay.test" },
+	{ "inner-source-route", STOCK, "@a.test:@b.test:pay.test!user@gw.test",
+	  "gw.test b.test pay.test" },
+	{ "null-domain-before-at", STOCK, "user%pay.test@@gw.test", "gw.test pay.test" },
+	{ "bang-and-percent", STOCK, "a.test!user%pay.test", "a.test pay.test" },
+	{ "operators-without-the-hacks", NOTHING, "a.test!user%pay.test@gw.test",
+	  "gw.test a.test pay.test" },
+	{ "local-part-alone-is-no-domain", STOCK, "a.test@gw.test", "gw.test" },
+	{ "user-between-operators-is-no-domain", STOCK, "a.test!b.test@gw.test", "gw.test a.test" },
+	{ "user-before-percent-is-no-domain", STOCK, "b.test%a.test@gw.test", "gw.test a.test" },
+	{ "empty-pieces-are-no-domains", STOCK, "!%@!%pay.test@gw.test", "gw.test pay.test" },
+	{ "domain-of-quotes-is-at-myorigin", STOCK, "user@\"\"", "origin.test" },
+};
+
+static gboolean
+append_once(const char *domain, void *data)
+{
+	g_autofree char *word = g_strdup_printf(" %s ", domain);
+	GString *found = data;
+
+	if (strstr(found->str, word) == NULL)
+		g_string_append_printf(found, "%s ", domain);
+	return TRUE;
+}
+
+static void
+test_recipient(const void *data)
+{
+	const Row *row = data;
+	g_autoptr(GString) found = g_string_new(" ");
+
+	g_assert_true(
+		address_visit_recipient(row->address, &settings[row->setting], append_once, found));
+	g_assert_cmpstr(g_strstrip(found->str), ==, row->domains);
+}
+
+/* A domain that is too long hides none beside it. */
+static void
+test_long_recipient(void)
+{
+	g_autofree char *label = g_strnfill(ADDRESS_MAX_DOMAIN + 1, 'x');
+	g_autofree char *address = g_strconcat(label, "!user%pay.test@", label, NULL);
+	g_autoptr(GString) found = g_string_new(" ");
+
+	g_assert_true(address_visit_recipient(address, &settings[STOCK], append_once, found));
+	g_assert_nonnull(strstr(found->str, " pay.test "));
+}
+
+static gboolean
+is_other_domain(const char *domain, void *data)
+{
+	return strcmp(domain, data) != 0;
+}
+
+static void
+test_visit_ends(void)
+{
+	const char *address = "user%pay.test@gw.test";
+
+	g_assert_false(address_visit_recipient(address, &settings[STOCK], is_other_domain,
+					       (char *)"gw.test"));
+	g_assert_false(address_visit_recipient(address, &settings[STOCK], is_other_domain,
+					       (char *)"pay.test"));
+}
+
+/* Each of a thousand operators is looked at. */
+static void
+test_many_operators(void)
+{
+	g_autoptr(GString) address = g_string_new("user");
+	g_autoptr(GString) found = g_string_new(" ");
+
+	for (unsigned i = 0; i < 1000; i++)
+		g_string_append_printf(address, "%%d%u.test", i);
+	g_string_append(address, "@gw.test");
+	g_assert_true(address_visit_recipient(address->str, &settings[STOCK], append_once, found));
+	for (unsigned i = 0; i < 1000; i++) {
+		g_autofree char *word = g_strdup_printf(" d%u.test ", i);
+
+		g_assert_nonnull(strstr(found->str, word));
+	}
+}
+
+/* ---- client names ---- */
+
+static const Row names[] = {
+	{ "client-name", STOCK, "mx.bank.test", "mx.bank.test" },
+	{ "client-name-becomes-lower-case", STOCK, "MX.Bank.test", "mx.bank.test" },
+	{ "client-name-with-a-dot-at-its-end", STOCK, "mx.bank.test.", "mx.bank.test" },
+	{ "unknown-is-no-name", STOCK, "unknown", NULL },
+	{ "name-that-only-begins-with-unknown", STOCK, "unknown.bank.test", "unknown.bank.test" },
+	{ "empty-name-is-none", STOCK, "", NULL },
+};
+
+static void
+test_name(const void *data)
+{
+	const Row *row = data;
+	char folded[ADDRESS_MAX_DOMAIN + 1];
+
+	g_assert_cmpint(address_read_client_name(row->address, folded), ==, row->domains != NULL);
+	g_assert_cmpstr(folded, ==, row->domains != NULL ? row->domains : "");
+}
+
+static void
+test_long_name(void)
+{
+	g_autofree char *fits = g_strnfill(ADDRESS_MAX_DOMAIN, 'x');
+	g_autofree char *exceeds = g_strnfill(ADDRESS_MAX_DOMAIN + 1, 'x');
+	char folded[ADDRESS_MAX_DOMAIN + 1];
+
+	g_assert_true(address_read_client_name(fits, folded));
+	g_assert_cmpstr(folded, ==, fits);
+	g_assert_false(address_read_client_name(exceeds, folded));
+	g_assert_cmpstr(folded, ==, "");
+}
+
+/* ---- lengths ---- */
+
 /* A domain of n bytes whose last label is "test". */
 static char *
 dup_long_domain(size_t n)
@@ -181,6 +327,10 @@ test_length_with_mydomain(void)
 
 	g_assert_true(address_domains(fits, &settings[APPENDING], &domains));
 	g_assert_false(address_domains(exceeds, &settings[APPENDING], &domains));
+	/* One that Postfix may leave as it is is read without mydomain. */
+	g_autofree char *quoted = g_strconcat("user@\"", host, "xx\"", NULL);
+	g_assert_true(address_domains(quoted, &settings[APPENDING], &domains));
+	g_assert_cmpuint(domains.n, ==, 1);
 }
 
 /* What falls away does not count. */
@@ -206,13 +356,19 @@ main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	ROWS_ADD("address", rows, test_row);
-	g_test_add_data_func("/address/domain-of-255-bytes-fits", GSIZE_TO_POINTER(255),
+	g_test_add_data_func("/address/domain-of-1020-bytes-fits", GSIZE_TO_POINTER(1020),
 			     test_length);
-	g_test_add_data_func("/address/domain-of-256-bytes-is-refused", GSIZE_TO_POINTER(256),
+	g_test_add_data_func("/address/domain-of-1021-bytes-is-refused", GSIZE_TO_POINTER(1021),
 			     test_length);
 	g_test_add_data_func("/address/domain-of-2000-bytes-is-refused", GSIZE_TO_POINTER(2000),
 			     test_length);
 	g_test_add_func("/address/mydomain-counts-for-the-length", test_length_with_mydomain);
 	g_test_add_func("/address/padding-does-not-count-for-the-length", test_length_with_padding);
+	ROWS_ADD("address", recipients, test_recipient);
+	g_test_add_func("/address/domain-too-long-hides-none-beside-it", test_long_recipient);
+	g_test_add_func("/address/visit-ends-where-it-is-told-to", test_visit_ends);
+	g_test_add_func("/address/thousand-operators-are-unwrapped", test_many_operators);
+	ROWS_ADD("address", names, test_name);
+	g_test_add_func("/address/name-that-is-too-long-is-none", test_long_name);
 	return g_test_run();
 }

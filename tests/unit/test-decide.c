@@ -65,15 +65,17 @@ build(const Rule *rules)
 	g_assert_true(network_parse("::1/128", &network, &reason));
 	ruledb_builder_add_exempt_network(builder, &network);
 	for (; rules->name != NULL; rules++) {
-		const RuleDbRule rule = { rules->name, rules->certificate, rules->violation };
+		const RuleDbRule rule = { .name = rules->name,
+					  .certificate = rules->certificate,
+					  .violation = rules->violation };
 		const uint32_t number = ruledb_builder_add_rule(builder, &rule);
 		g_auto(GStrv) domains =
 			g_strsplit(rules->domains != NULL ? rules->domains : "", " ", -1);
 
 		if (rules->domains == NULL)
-			ruledb_builder_add_all_mail(builder, number);
+			ruledb_builder_index_all_mail(builder, number);
 		for (char **domain = domains; *domain != NULL; domain++)
-			ruledb_builder_add_sender_domain(builder, number, *domain);
+			ruledb_builder_index_domain(builder, number, RULEDB_BY_SENDER, *domain);
 	}
 	g_autoptr(GBytes) bytes = ruledb_builder_finish(builder, 7);
 	RuleDb *db = ruledb_open_bytes(bytes, &error);
@@ -355,12 +357,12 @@ static void
 test_damage(void)
 {
 	g_autoptr(RuleDbBuilder) builder = ruledb_builder_new(&rewriting);
-	const RuleDbRule rule = { "bank", TRUSTED, REJECT };
+	const RuleDbRule rule = { .name = "bank", .certificate = TRUSTED, .violation = REJECT };
 	const uint32_t number = ruledb_builder_add_rule(builder, &rule);
 	unsigned n_same = 0, n_none = 0;
 
-	ruledb_builder_add_sender_domain(builder, number, "bank.test");
-	ruledb_builder_add_all_mail(builder, number);
+	ruledb_builder_index_domain(builder, number, RULEDB_BY_SENDER, "bank.test");
+	ruledb_builder_index_all_mail(builder, number);
 	g_autoptr(GBytes) bytes = ruledb_builder_finish(builder, 7);
 	const Request request = build_request(RCPT, STRANGER, SENDER, TLS);
 	for (size_t i = 0; i < g_bytes_get_size(bytes); i++) {
@@ -412,10 +414,10 @@ static RuleDb *
 build_for_captures(void)
 {
 	g_autoptr(RuleDbBuilder) builder = ruledb_builder_new(&rewriting);
-	const RuleDbRule rule = { "x", TRUSTED, REJECT };
+	const RuleDbRule rule = { .name = "x", .certificate = TRUSTED, .violation = REJECT };
 
-	ruledb_builder_add_sender_domain(builder, ruledb_builder_add_rule(builder, &rule),
-					 "x.test");
+	ruledb_builder_index_domain(builder, ruledb_builder_add_rule(builder, &rule),
+				    RULEDB_BY_SENDER, "x.test");
 	g_autoptr(GBytes) bytes = ruledb_builder_finish(builder, 7);
 	return ruledb_open_bytes(bytes, NULL);
 }

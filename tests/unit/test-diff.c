@@ -38,6 +38,13 @@ static const Row rows[] = {
 	  "a.example none>- stricter\n" },
 	{ "row-changed", ROWS(DOMAIN("a.example", "secure")), ROWS(DOMAIN("a.example", "dane")),
 	  "a.example secure>dane weaker\n" },
+	{ "levels-that-cannot-be-compared-are-weaker", ROWS(DOMAIN("a.example", "fingerprint")),
+	  ROWS(DOMAIN("a.example", "verify")), "a.example fingerprint>verify weaker\n" },
+	{ "commas-in-subjects-are-not-separators", REQUIRE("\"subjects\":[\"a, b\"]"),
+	  REQUIRE("\"subjects\":[\"a\",\"b\"]"),
+	  "r all mail needs TLS and a trusted client certificate for one of \"a, b\", else reject>all "
+	  "mail needs TLS and a trusted client certificate for one of \"a\", \"b\", else reject "
+	  "weaker\n" },
 	{ "match-added-is-weaker", ROWS(DOMAIN("a.example", "secure")),
 	  ROWS(ROW("a.example", "\"security_level\":\"secure\",\"match\":[\"b.example\"]")),
 	  "a.example secure>secure match=b.example weaker\n" },
@@ -67,11 +74,11 @@ static const Row rows[] = {
 	  "r all mail needs TLS, else reject>mail to a.example needs TLS, else reject weaker\n" },
 	{ "demand-added-is-stricter", REQUIRE(""), REQUIRE("\"subjects\":[\"mx\"]"),
 	  "r all mail needs TLS, else reject>all mail needs TLS and a trusted client certificate "
-	  "for one of mx, else reject stricter\n" },
+	  "for one of \"mx\", else reject stricter\n" },
 	{ "another-subject-is-weaker", REQUIRE("\"subjects\":[\"mx\"]"),
 	  REQUIRE("\"subjects\":[\"mx\",\"my\"]"),
-	  "r all mail needs TLS and a trusted client certificate for one of mx, else reject>all mail "
-	  "needs TLS and a trusted client certificate for one of mx, my, else reject weaker\n" },
+	  "r all mail needs TLS and a trusted client certificate for one of \"mx\", else reject>all mail "
+	  "needs TLS and a trusted client certificate for one of \"mx\", \"my\", else reject weaker\n" },
 	{ "lower-cipher-bits-are-weaker", REQUIRE("\"min_cipher_bits\":256"),
 	  REQUIRE("\"min_cipher_bits\":128"),
 	  "r all mail needs TLS, at least 256 bits, else reject>all mail needs TLS, at least 128 "
@@ -131,7 +138,11 @@ test_row(const void *data)
 	g_autoptr(GArray) changes = change_list_new();
 	g_autoptr(GString) text = g_string_new(NULL);
 
-	diff_rows(before, after, VERSION_NEWEST, changes);
+	const DiffContext context = { before,
+				      before != NULL ? before->send.security_level.code
+						     : SECURITY_MAY,
+				      VERSION_NEWEST };
+	diff_rows(&context, after, changes);
 	diff_rules(before, after, changes);
 	for (size_t i = 0; i < changes->len; i++) {
 		const Change *change = &g_array_index(changes, Change, i);

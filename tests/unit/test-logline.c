@@ -18,6 +18,7 @@ build_request(void)
 	request.value[REQUEST_CLIENT_ADDRESS] = "192.0.2.10";
 	request.value[REQUEST_SENDER] = "a@bank.test";
 	request.value[REQUEST_RECIPIENT] = "b@gw.test";
+	request.value[REQUEST_CLIENT_NAME] = "unknown";
 	request.value[REQUEST_INSTANCE] = "6218.6b04ee2e.8e22a.0";
 	return request;
 }
@@ -61,7 +62,8 @@ test_line(void)
 	assert_line(&request, &decision, 7,
 		    "verdict=reject rule=bank failed=bank,pay reason=no-tls generation=7 "
 		    "state=RCPT client=192.0.2.10 sender=a@bank.test recipient=b@gw.test "
-		    "queue_id= instance=6218.6b04ee2e.8e22a.0 tls= issuer= certificate=");
+		    "queue_id= instance=6218.6b04ee2e.8e22a.0 tls= issuer= certificate= "
+		    "public_key= subject= client_name=unknown cipher_bits=");
 }
 
 static void
@@ -77,6 +79,10 @@ test_full_line(void)
 	request.value[REQUEST_ENCRYPTION_PROTOCOL] = "TLSv1.3";
 	request.value[REQUEST_CCERT_ISSUER] = "Test+20CA";
 	request.value[REQUEST_CCERT_FINGERPRINT] = "AA:BB";
+	request.value[REQUEST_CCERT_PUBKEY_FINGERPRINT] = "CC:DD";
+	request.value[REQUEST_CCERT_SUBJECT] = "mx.bank.test";
+	request.value[REQUEST_CLIENT_NAME] = "mx.bank.test";
+	request.value[REQUEST_ENCRYPTION_KEYSIZE] = "256";
 	decision.answer.violation = VIOLATION_REPORT;
 	decision.answer.breach = BREACH_UNTRUSTED;
 	decision.has_more = TRUE;
@@ -84,7 +90,8 @@ test_full_line(void)
 		    "verdict=report rule=bank failed=bank,... reason=untrusted-certificate "
 		    "generation=18446744073709551615 state=DATA client=192.0.2.10 sender=<> "
 		    "recipient= queue_id=B5656A72181 instance=6218.6b04ee2e.8e22a.0 tls=TLSv1.3 "
-		    "issuer=Test+20CA certificate=AA:BB");
+		    "issuer=Test+20CA certificate=AA:BB public_key=CC:DD subject=mx.bank.test "
+		    "client_name=mx.bank.test cipher_bits=256");
 }
 
 static void
@@ -99,6 +106,28 @@ test_deferred_line(void)
 	logline_format(&request, &decision, 1, line);
 	g_assert_true(g_str_has_prefix(
 		line, "verdict=defer rule=bank failed=bank reason=no-certificate generation=1 "));
+}
+
+static void
+test_reasons(void)
+{
+	static const char *const words[] = {
+		"no-tls",       "no-certificate",    "untrusted-certificate", "other-subject",
+		"other-issuer", "other-fingerprint", "other-network",         "other-client-name",
+		"old-protocol", "weak-cipher"
+	};
+	G_STATIC_ASSERT(G_N_ELEMENTS(words) == N_BREACHES);
+	const Request request = build_request();
+	Decision decision = build_decision();
+	char line[LOGLINE_MAX_BYTES];
+
+	for (Breach breach = 0; breach < N_BREACHES; breach++) {
+		g_autofree char *reason = g_strdup_printf(" reason=%s ", words[breach]);
+
+		decision.answer.breach = breach;
+		logline_format(&request, &decision, 1, line);
+		g_assert_nonnull(strstr(line, reason));
+	}
 }
 
 /* The longest line of all is whole. */
@@ -119,7 +148,7 @@ test_longest_line(void)
 	logline_format(&request, &decision, UINT64_MAX, line);
 	g_assert_cmpuint(strlen(line), <, LOGLINE_MAX_BYTES - 1);
 	g_assert_true(g_str_has_suffix(line, "\\x20..."));
-	g_assert_nonnull(strstr(line, " certificate=\\x20"));
+	g_assert_nonnull(strstr(line, " cipher_bits=\\x20"));
 }
 
 typedef struct {
@@ -178,6 +207,7 @@ main(int argc, char **argv)
 	g_test_add_func("/logline/keys-in-their-order", test_line);
 	g_test_add_func("/logline/every-key-with-a-value", test_full_line);
 	g_test_add_func("/logline/verdict-defer", test_deferred_line);
+	g_test_add_func("/logline/each-breach-has-its-word", test_reasons);
 	g_test_add_func("/logline/longest-line-is-whole", test_longest_line);
 	ROWS_ADD("logline", rows, test_escape);
 	g_test_add_func("/logline/long-values-are-cut", test_cut);

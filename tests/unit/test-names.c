@@ -110,8 +110,8 @@ test_choice(void)
 	g_autofree char *three = names_dup_choice(&names_receive_level);
 	g_autofree char *one = names_dup_choice(&names_certificate);
 
-	g_assert_cmpstr(three, ==, "none, may or encrypt");
-	g_assert_cmpstr(one, ==, "trusted");
+	g_assert_cmpstr(three, ==, "\"none\", \"may\" or \"encrypt\"");
+	g_assert_cmpstr(one, ==, "\"trusted\"");
 }
 
 int

@@ -148,6 +148,40 @@ test_cut(const void *data)
 	g_assert_cmpstr(description, ==, cut->description);
 }
 
+typedef struct {
+	const char *name;
+	const char *range;
+	const char *address;
+	gboolean is_held;
+} Holding;
+
+static const Holding holdings[] = {
+	{ "range-holds-its-first-address", "192.0.2.0/24", "192.0.2.0", TRUE },
+	{ "range-holds-its-last-address", "192.0.2.0/24", "192.0.2.255", TRUE },
+	{ "address-beside-range", "192.0.2.0/24", "192.0.3.0", FALSE },
+	{ "range-that-ends-within-a-byte", "192.0.2.128/25", "192.0.2.127", FALSE },
+	{ "single-address-holds-itself", "192.0.2.1", "192.0.2.1", TRUE },
+	{ "single-address-holds-no-other", "192.0.2.1", "192.0.2.2", FALSE },
+	{ "all-of-ipv4", "0.0.0.0/0", "255.255.255.255", TRUE },
+	{ "all-of-ipv4-holds-no-ipv6", "0.0.0.0/0", "::1", FALSE },
+	{ "all-of-ipv6-holds-no-ipv4", "::/0", "192.0.2.1", FALSE },
+	{ "mapped-range-holds-ipv4", "::ffff:192.0.2.0/120", "192.0.2.9", TRUE },
+	{ "ipv6-range-holds-ipv6", "2001:db8::/33", "2001:db8:7fff::1", TRUE },
+	{ "address-beside-ipv6-range", "2001:db8::/33", "2001:db8:8000::1", FALSE },
+};
+
+static void
+test_holding(const void *data)
+{
+	const Holding *holding = data;
+	const char *reason;
+	Network range, address;
+
+	g_assert_true(network_parse(holding->range, &range, &reason));
+	g_assert_true(network_parse_address(holding->address, &address));
+	g_assert_cmpint(network_holds(&range, &address), ==, holding->is_held);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -155,5 +189,6 @@ main(int argc, char **argv)
 	ROWS_ADD("network", networks, test_network);
 	ROWS_ADD("address", addresses, test_address);
 	ROWS_ADD("cut", cuts, test_cut);
+	ROWS_ADD("holds", holdings, test_holding);
 	return g_test_run();
 }

@@ -10,7 +10,10 @@
 static Decision
 build(const char *rule, Violation violation, Breach breach)
 {
-	Decision decision = { .answer = { .violation = violation, .breach = breach } };
+	Decision decision = { .answer = { .violation = violation,
+					  .breach = breach,
+					  .min_protocol = TLS_PROTOCOL_1_2,
+					  .min_cipher_bits = 128 } };
 
 	g_strlcpy(decision.answer.name, rule, sizeof decision.answer.name);
 	return decision;
@@ -50,6 +53,69 @@ static const Row rows[] = {
 	{ "untrusted-is-reported", VIOLATION_REPORT, BREACH_UNTRUSTED,
 	  "action=INFO report only: Trusted client certificate required by rule bank: "
 	  "present another, this one is not trusted here\n\n" },
+	{ "other-subject-is-rejected", VIOLATION_REJECT, BREACH_SUBJECT,
+	  "action=550 5.7.1 Client certificate with an agreed subject required by rule bank: "
+	  "present another, the common name of this one was not agreed\n\n" },
+	{ "other-subject-is-deferred", VIOLATION_DEFER, BREACH_SUBJECT,
+	  "action=450 4.7.1 Client certificate with an agreed subject required by rule bank: "
+	  "present another, the common name of this one was not agreed\n\n" },
+	{ "other-subject-is-reported", VIOLATION_REPORT, BREACH_SUBJECT,
+	  "action=INFO report only: Client certificate with an agreed subject required by rule bank: "
+	  "present another, the common name of this one was not agreed\n\n" },
+	{ "other-issuer-is-rejected", VIOLATION_REJECT, BREACH_ISSUER,
+	  "action=550 5.7.1 Client certificate of an agreed issuer required by rule bank: "
+	  "present another, the issuer of this one was not agreed\n\n" },
+	{ "other-issuer-is-deferred", VIOLATION_DEFER, BREACH_ISSUER,
+	  "action=450 4.7.1 Client certificate of an agreed issuer required by rule bank: "
+	  "present another, the issuer of this one was not agreed\n\n" },
+	{ "other-issuer-is-reported", VIOLATION_REPORT, BREACH_ISSUER,
+	  "action=INFO report only: Client certificate of an agreed issuer required by rule bank: "
+	  "present another, the issuer of this one was not agreed\n\n" },
+	{ "other-fingerprint-is-rejected", VIOLATION_REJECT, BREACH_FINGERPRINT,
+	  "action=550 5.7.1 Client certificate with an agreed fingerprint required by rule bank: "
+	  "present that one, there was another or none\n\n" },
+	{ "other-fingerprint-is-deferred", VIOLATION_DEFER, BREACH_FINGERPRINT,
+	  "action=450 4.7.1 Client certificate with an agreed fingerprint required by rule bank: "
+	  "present that one, there was another or none\n\n" },
+	{ "other-fingerprint-is-reported", VIOLATION_REPORT, BREACH_FINGERPRINT,
+	  "action=INFO report only: Client certificate with an agreed fingerprint required by rule bank: "
+	  "present that one, there was another or none\n\n" },
+	{ "other-network-is-rejected", VIOLATION_REJECT, BREACH_NETWORK,
+	  "action=550 5.7.1 Agreed client network required by rule bank: "
+	  "send from there, this client address is elsewhere\n\n" },
+	{ "other-network-is-deferred", VIOLATION_DEFER, BREACH_NETWORK,
+	  "action=450 4.7.1 Agreed client network required by rule bank: "
+	  "send from there, this client address is elsewhere\n\n" },
+	{ "other-network-is-reported", VIOLATION_REPORT, BREACH_NETWORK,
+	  "action=INFO report only: Agreed client network required by rule bank: "
+	  "send from there, this client address is elsewhere\n\n" },
+	{ "other-client-name-is-rejected", VIOLATION_REJECT, BREACH_CLIENT_NAME,
+	  "action=550 5.7.1 Agreed client name required by rule bank: "
+	  "send from there, the name of this client in DNS, forward and reverse, is another or none\n\n" },
+	{ "other-client-name-is-deferred", VIOLATION_DEFER, BREACH_CLIENT_NAME,
+	  "action=450 4.7.1 Agreed client name required by rule bank: "
+	  "send from there, the name of this client in DNS, forward and reverse, is another or none\n\n" },
+	{ "other-client-name-is-reported", VIOLATION_REPORT, BREACH_CLIENT_NAME,
+	  "action=INFO report only: Agreed client name required by rule bank: "
+	  "send from there, the name of this client in DNS, forward and reverse, is another or none\n\n" },
+	{ "old-protocol-is-rejected", VIOLATION_REJECT, BREACH_PROTOCOL,
+	  "action=550 5.7.1 TLSv1.2 or newer required by rule bank: "
+	  "offer a newer one, this session has an older\n\n" },
+	{ "old-protocol-is-deferred", VIOLATION_DEFER, BREACH_PROTOCOL,
+	  "action=450 4.7.1 TLSv1.2 or newer required by rule bank: "
+	  "offer a newer one, this session has an older\n\n" },
+	{ "old-protocol-is-reported", VIOLATION_REPORT, BREACH_PROTOCOL,
+	  "action=INFO report only: TLSv1.2 or newer required by rule bank: "
+	  "offer a newer one, this session has an older\n\n" },
+	{ "weak-cipher-is-rejected", VIOLATION_REJECT, BREACH_CIPHER,
+	  "action=550 5.7.1 TLS cipher of 128 bits or more required by rule bank: "
+	  "offer a stronger one, this session has a weaker\n\n" },
+	{ "weak-cipher-is-deferred", VIOLATION_DEFER, BREACH_CIPHER,
+	  "action=450 4.7.1 TLS cipher of 128 bits or more required by rule bank: "
+	  "offer a stronger one, this session has a weaker\n\n" },
+	{ "weak-cipher-is-reported", VIOLATION_REPORT, BREACH_CIPHER,
+	  "action=INFO report only: TLS cipher of 128 bits or more required by rule bank: "
+	  "offer a stronger one, this session has a weaker\n\n" },
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(rows) == N_VIOLATIONS * N_BREACHES);
 

@@ -33,7 +33,7 @@ feed(RequestParser *parser, const char **bytes, size_t *left, Manner manner)
 /* ---- rows ---- */
 
 #define START "request=smtpd_access_policy\nprotocol_state="
-#define RCPT START "RCPT\nclient_address=192.0.2.1\nsender=a@b.test\n"
+#define RCPT START "RCPT\nclient_address=192.0.2.1\nsender=a@b.test\nrecipient=c@d.test\n"
 
 typedef struct {
 	const char *name;
@@ -46,6 +46,7 @@ typedef struct {
 #define NO_PAIR "trouble: a line that is not name=value"
 #define NUL_OR_CR "trouble: a NUL or CR in an attribute"
 #define LACKS "trouble: a request that lacks an attribute"
+#define NO_RECIPIENT "trouble: a request at RCPT without a recipient"
 #define NO_POLICY "trouble: a request that is not smtpd_access_policy"
 
 static const Row rows[] = {
@@ -53,8 +54,8 @@ static const Row rows[] = {
 	{ "rcpt-is-decided", RCPT "\n", 0, "rcpt incomplete" },
 	{ "data-is-decided", START "DATA\nclient_address=\nsender=\n\n", 0, "data incomplete" },
 	{ "bdat-is-data", START "BDAT\nclient_address=\nsender=\n\n", 0, "data incomplete" },
-	{ "state-in-lower-case-is-decided", START "rcpt\nclient_address=\nsender=\n\n", 0,
-	  "rcpt incomplete" },
+	{ "state-in-lower-case-is-decided", START "rcpt\nclient_address=\nsender=\nrecipient=x\n\n",
+	  0, "rcpt incomplete" },
 	{ "connect-is-not-decided", START "CONNECT\n\n", 0, "other incomplete" },
 	{ "ehlo-is-not-decided", START "EHLO\n\n", 0, "other incomplete" },
 	{ "helo-is-not-decided", START "HELO\n\n", 0, "other incomplete" },
@@ -65,8 +66,8 @@ static const Row rows[] = {
 	{ "unknown-state-is-not-decided", START "BURL\n\n", 0, "other incomplete" },
 	{ "state-is-compared-whole", START "RCPTX\n\n", 0, "other incomplete" },
 	{ "order-does-not-matter",
-	  "sender=\nclient_address=\nprotocol_state=RCPT\nrequest=smtpd_access_policy\n\n", 0,
-	  "rcpt incomplete" },
+	  "sender=\nclient_address=\nrecipient=x\nprotocol_state=RCPT\nrequest=smtpd_access_policy\n\n",
+	  0, "rcpt incomplete" },
 	{ "unknown-attributes-are-ignored", RCPT "x=y\nx=z\ntls_sni=\n\n", 0, "rcpt incomplete" },
 	{ "name-is-compared-with-case", RCPT "Sender=x\n\n", 0, "rcpt incomplete" },
 	{ "value-may-hold-anything", RCPT "x= =a=\"\\\xff\t\x01\x7f\n\n", 0, "rcpt incomplete" },
@@ -85,6 +86,12 @@ static const Row rows[] = {
 	{ "no-sender-at-rcpt-is-trouble", START "RCPT\nclient_address=\n\n", 0, LACKS },
 	{ "no-sender-at-data-is-trouble", START "DATA\nclient_address=\n\n", 0, LACKS },
 	{ "no-client-address-at-rcpt-is-trouble", START "RCPT\nsender=\n\n", 0, LACKS },
+	{ "no-recipient-at-rcpt-is-trouble", START "RCPT\nclient_address=\nsender=\n\n", 0,
+	  NO_RECIPIENT },
+	{ "empty-recipient-at-rcpt-is-trouble",
+	  START "RCPT\nclient_address=\nsender=\nrecipient=\n\n", 0, NO_RECIPIENT },
+	{ "no-recipient-at-data-is-one-of-several",
+	  START "DATA\nclient_address=\nsender=\nrecipient=\n\n", 0, "data incomplete" },
 	{ "empty-state-is-trouble", START "\n\n", 0, "trouble: an empty protocol_state" },
 	{ "other-request-is-trouble", "request=junk\nprotocol_state=CONNECT\n\n", 0, NO_POLICY },
 	{ "empty-request-is-trouble", "request=\nprotocol_state=CONNECT\n\n", 0, NO_POLICY },
@@ -231,7 +238,8 @@ test_attribute_cap(void)
 static void
 test_values(void)
 {
-	const char *bytes = RCPT "recipient=\"x y\"@c.test\nccert_subject=a=b\nqueue_id=\n\n";
+	const char *bytes = START "RCPT\nclient_address=192.0.2.1\nsender=a@b.test\n"
+				  "recipient=\"x y\"@c.test\nccert_subject=a=b\nqueue_id=\n\n";
 	size_t length = strlen(bytes);
 	g_autoptr(RequestParser) parser = request_parser_new();
 	Request request;
@@ -273,6 +281,8 @@ static const char *const names[] = {
 	[REQUEST_REQUEST] = "request",
 	[REQUEST_PROTOCOL_STATE] = "protocol_state",
 	[REQUEST_CLIENT_ADDRESS] = "client_address",
+	[REQUEST_CLIENT_NAME] = "client_name",
+	[REQUEST_REVERSE_CLIENT_NAME] = "reverse_client_name",
 	[REQUEST_SENDER] = "sender",
 	[REQUEST_RECIPIENT] = "recipient",
 	[REQUEST_QUEUE_ID] = "queue_id",
@@ -282,6 +292,7 @@ static const char *const names[] = {
 	[REQUEST_CCERT_FINGERPRINT] = "ccert_fingerprint",
 	[REQUEST_CCERT_PUBKEY_FINGERPRINT] = "ccert_pubkey_fingerprint",
 	[REQUEST_ENCRYPTION_PROTOCOL] = "encryption_protocol",
+	[REQUEST_ENCRYPTION_KEYSIZE] = "encryption_keysize",
 	[REQUEST_POLICY_CONTEXT] = "policy_context",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(names) == N_REQUEST_ATTRIBUTES);

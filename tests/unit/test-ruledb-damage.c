@@ -66,12 +66,11 @@ test_bytes(void)
 	size_t size;
 	const uint8_t *data = g_bytes_get_data(intact, &size);
 
+	/* Some values: all take long, and none is like another for the checksum. */
 	for (size_t i = 0; i < size; i++) {
-		for (unsigned value = 0; value < 256; value++) {
-			if (data[i] == value)
-				continue;
+		for (unsigned step = 15; step < 256; step += 15) {
 			g_autofree uint8_t *copy = dup_bytes(intact, &size);
-			copy[i] = (uint8_t)value;
+			copy[i] = (uint8_t)(data[i] + step);
 			g_autoptr(GBytes) changed = g_bytes_new(copy, size);
 			g_assert_false(answers_right_or_not(changed));
 		}
@@ -190,28 +189,50 @@ typedef struct {
 		name, sizeof needle - 1, needle, replacement, only_verify_sees \
 	}
 
-/* A rule's record: field 1, length, name; field 2, length 1, certificate; field 3, violation. */
+/* A rule's record: u8 field, u32 length, value; the name (1), certificate (2), violation (3),
+ * minimum of protocol (4) and of cipher bits (5), then the lists. */
 static const Forgery forgeries[] = {
-	FORGERY("unknown-field-is-damage", "bank\0\2\1\0\1", "bank\0\4\1\0\1", FALSE),
-	FORGERY("repeated-field-is-damage", "bank\0\2\1\0\1", "bank\0\3\1\0\1", FALSE),
-	FORGERY("field-beyond-the-record-is-damage", "bank\0\2\1\0\1", "bank\0\2\1\1\1", FALSE),
-	FORGERY("unknown-certificate-is-damage", "bank\0\2\1\0\1", "bank\0\2\1\0\2", FALSE),
-	FORGERY("unknown-violation-is-damage", "bank\0\2\1\0\1\3\1\0\2", "bank\0\2\1\0\1\3\1\0\3",
-		FALSE),
+	FORGERY("unknown-field-is-damage", "bank\0\2\1\0\0\0\1", "bank\0\16\1\0\0\0\1", FALSE),
+	FORGERY("repeated-field-is-damage", "bank\0\2\1\0\0\0\1", "bank\0\3\1\0\0\0\1", FALSE),
+	FORGERY("field-beyond-the-record-is-damage", "bank\0\2\1\0\0\0", "bank\0\2\1\1\0\0", FALSE),
+	FORGERY("huge-field-is-damage", "bank\0\2\1\0\0\0", "bank\0\2\xff\xff\xff\xff", FALSE),
+	FORGERY("unknown-certificate-is-damage", "bank\0\2\1\0\0\0\1", "bank\0\2\1\0\0\0\2", FALSE),
+	FORGERY("unknown-violation-is-damage", "bank\0\2\1\0\0\0\1\3\1\0\0\0\2",
+		"bank\0\2\1\0\0\0\1\3\1\0\0\0\3", FALSE),
 	FORGERY("name-with-other-letters-is-damage", "bank\0\2", "bANK\0\2", FALSE),
 	FORGERY("name-with-newline-is-damage", "bank\0\2", "ba\nk\0\2", FALSE),
 	FORGERY("name-that-ends-early-is-damage", "bank\0\2", "ba\0k\0\2", FALSE),
 	FORGERY("name-without-end-is-damage", "bank\0\2", "bankx\2", FALSE),
-	FORGERY("unknown-rule-is-damage", "<>\1\0\0\0\3\0\0\0", "<>\1\0\0\0\4\0\0\0", FALSE),
+	FORGERY("unknown-protocol-is-damage", "\4\1\0\0\0\3", "\4\1\0\0\0\5", FALSE),
+	FORGERY("minimum-of-two-lengths-is-damage", "\5\2\0\0\0\0\1\6", "\5\1\0\0\0\0\1\6", FALSE),
+	FORGERY("list-in-place-of-another-is-damage", "\11\3\0\0\0\1\0c", "\12\3\0\0\0\1\0c",
+		FALSE),
+	FORGERY("empty-text-in-a-list-is-damage", "\11\3\0\0\0\1\0c", "\11\3\0\0\0\0\0c", FALSE),
+	FORGERY("text-beyond-its-list-is-damage", "\11\3\0\0\0\1\0c", "\11\3\0\0\0\2\0c", FALSE),
+	FORGERY("text-with-nul-in-a-list-is-damage", "\11\3\0\0\0\1\0c", "\11\3\0\0\0\1\0\0",
+		FALSE),
+	FORGERY("half-a-text-in-a-list-is-damage", "\6\0a.test\7\0.a.test", "\5\0a.test\7\0.a.test",
+		FALSE),
+	FORGERY("unknown-family-in-a-list-is-damage", "\0\10\12\0\0\0", "\2\10\12\0\0\0", FALSE),
+	FORGERY("network-with-host-bits-is-damage", "\0\10\12\0\0\0", "\0\10\12\0\0\1", FALSE),
+	FORGERY("network-with-33-bits-is-damage", "\0\10\12\0\0\0", "\0\41\12\0\0\0", FALSE),
+	FORGERY("half-a-network-in-a-list-is-damage", "\0\10\12\0\0\0", "\1\10\12\0\0\0", FALSE),
+	FORGERY("unknown-rule-is-damage", "<>\1\0\0\0\3\0\0\0", "<>\1\0\0\0\10\0\0\0", FALSE),
 	FORGERY("huge-rule-number-is-damage", "<>\1\0\0\0\3\0\0\0", "<>\1\0\0\0\3\0\0\x80", FALSE),
 	FORGERY("more-numbers-than-the-record-is-damage", "<>\1\0\0\0\3", "<>\xff\xff\xff\xff\3",
 		FALSE),
 	FORGERY("longer-key-than-the-record-is-damage", "\2\2\0<>", "\2\xff\xff<>", FALSE),
-	FORGERY("unknown-key-kind-is-damage", "\2\2\0<>", "\4\2\0<>", TRUE),
+	FORGERY("unknown-key-kind-is-damage", "\2\2\0<>", "\7\2\0<>", TRUE),
 	FORGERY("key-in-a-wrong-bucket-is-damage", "\2\2\0<>", "\2\2\0<<", TRUE),
 	FORGERY("rule-without-a-key-is-damage", "<>\1\0\0\0\3\0\0\0", "<>\1\0\0\0\2\0\0\0", TRUE),
-	FORGERY("unannounced-prefix-is-damage", "\3\6\0\0\x20\xc0\0\2\1", "\3\6\0\0\x1f\xc0\0\2\1",
-		TRUE),
+	FORGERY("unannounced-exempt-prefix-is-damage", "\3\6\0\0\x20\xc0\0\2\1",
+		"\3\6\0\0\x1f\xc0\0\2\1", TRUE),
+	FORGERY("unannounced-client-prefix-is-damage", "\5\6\0\0\x18\xc6\x33\x64\0",
+		"\5\6\0\0\x19\xc6\x33\x64\0", TRUE),
+	FORGERY("client-network-of-two-lengths-is-damage", "\5\6\0\0\x18\xc6\x33\x64\0",
+		"\5\6\0\1\x18\xc6\x33\x64\0", TRUE),
+	FORGERY("client-network-with-host-bits-is-damage", "\5\6\0\0\x18\xc6\x33\x64\0",
+		"\5\6\0\0\x18\xc6\x33\x64\1", TRUE),
 };
 
 static void
@@ -274,13 +295,13 @@ static const Header headers[] = {
 	{ "buckets-not-a-power-of-two-is-damage", 32, 4, 3, RULEDB_ERROR_DAMAGED },
 	{ "too-many-buckets-is-damage", 32, 4, 0x80000000, RULEDB_ERROR_DAMAGED },
 	{ "too-many-rules-is-damage", 36, 4, 0xffffffff, RULEDB_ERROR_DAMAGED },
-	{ "one-rule-less-is-damage", 36, 4, 3, RULEDB_ERROR_DAMAGED },
+	{ "one-rule-less-is-damage", 36, 4, 7, RULEDB_ERROR_DAMAGED },
 	{ "no-largest-record-is-damage", 40, 4, 0, RULEDB_ERROR_DAMAGED },
 	{ "record-larger-than-the-file-is-damage", 40, 4, 0xffffffff, RULEDB_ERROR_DAMAGED },
 	{ "unknown-rewriting-flag-is-damage", 44, 1, 0xff, RULEDB_ERROR_DAMAGED },
-	{ "text-longer-than-the-header-is-damage", 67, 2, 0xffff, RULEDB_ERROR_DAMAGED },
-	{ "text-with-other-length-is-damage", 67, 2, 10, RULEDB_ERROR_DAMAGED },
-	{ "text-with-nul-is-damage", 70, 1, 0, RULEDB_ERROR_DAMAGED },
+	{ "text-longer-than-the-header-is-damage", 89, 2, 0xffff, RULEDB_ERROR_DAMAGED },
+	{ "text-with-other-length-is-damage", 89, 2, 10, RULEDB_ERROR_DAMAGED },
+	{ "text-with-nul-is-damage", 92, 1, 0, RULEDB_ERROR_DAMAGED },
 };
 
 static void

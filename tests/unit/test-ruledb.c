@@ -70,7 +70,7 @@ check_file(Open open_file)
 	g_unlink(path);
 	g_assert_no_error(error);
 	g_assert_cmpuint(ruledb_generation(db), ==, GENERATION);
-	g_assert_cmpuint(ruledb_n_rules(db), ==, 4);
+	g_assert_cmpuint(ruledb_n_rules(db), ==, 8);
 	for (size_t i = 0; i < G_N_ELEMENTS(questions); i++)
 		assert_answer(db, &questions[i]);
 	g_assert_true(ruledb_verify(db, &error));
@@ -252,7 +252,7 @@ test_many(void)
 		const uint32_t number =
 			add_rule(builder, name, CERTIFICATE_TRUSTED, VIOLATION_REJECT);
 
-		ruledb_builder_add_sender_domain(builder, number, domain);
+		ruledb_builder_index_domain(builder, number, RULEDB_BY_SENDER, domain);
 	}
 	g_autoptr(GBytes) bytes = ruledb_builder_finish(builder, GENERATION);
 	g_autoptr(RuleDb) db = ruledb_open_bytes(bytes, &error);
@@ -279,11 +279,11 @@ test_many_on_one_key(void)
 
 	for (unsigned i = 0; i < RULEDB_MAX_RULES_PER_KEY; i++) {
 		g_autofree char *name = g_strdup_printf("rule-%u", i);
-		const RuleDbRule rule = { name, CERTIFICATE_ANY, VIOLATION_DEFER };
+		const RuleDbRule rule = { .name = name, .violation = VIOLATION_DEFER };
 		const uint32_t number = ruledb_builder_add_rule(builder, &rule);
 
-		ruledb_builder_add_sender_domain(builder, number, "bank.test");
-		ruledb_builder_add_sender_domain(builder, number, "bank.test");
+		ruledb_builder_index_domain(builder, number, RULEDB_BY_SENDER, "bank.test");
+		ruledb_builder_index_domain(builder, number, RULEDB_BY_SENDER, "bank.test");
 		append_rule(number, &rule, answer);
 	}
 	g_autoptr(GBytes) bytes = ruledb_builder_finish(builder, GENERATION);

@@ -133,7 +133,7 @@ class Authorities:
                  arguments: list[str | Path]) -> Certificate:
         result = self._files(name)
         command: list[str | Path] = [
-            "openssl", "req", "-config", self.directory / "openssl.cnf", "-nodes",
+            "openssl", "req", "-utf8", "-config", self.directory / "openssl.cnf", "-nodes",
             "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
             "-keyout", result.key, "-out", result.pem, "-subj", subject, *arguments]
         for extension in extensions:
