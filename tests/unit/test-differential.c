@@ -481,5 +481,6 @@ main(int argc, char **argv)
 	add_folder("data/warned", test_file);
 	add_folder("../schema/examples", test_file);
 	add_folder("fuzz/corpus/settings", test_file);
+	add_folder("fuzz/corpus/reader", test_file);
 	return g_test_run();
 }
