@@ -60,12 +60,6 @@ def postconf(directory, *arguments):
     return child.stdout, re.sub(r', line \d+', '', warnings).splitlines()
 
 
-def ask(directory, *arguments):
-    output, warnings = postconf(directory, *arguments)
-    refuse(warnings)
-    return output
-
-
 def parameters(text):
     return dict(re.split(r' =\s?', line, maxsplit=1) for line in text.splitlines())
 
@@ -78,7 +72,7 @@ def cool_down(path):
 def postmap(directory, source, *arguments, given=''):
     """Its output, and its warnings."""
     child = run('postmap', '-c', directory, *arguments, given=given)
-    warnings = child.stderr.replace(str(source), 'TABLE').splitlines()
+    warnings = child.stderr.replace(str(source), 'TABLE').replace(str(directory), '').splitlines()
     if child.returncode != 0:
         warnings.append(f'postmap {" ".join(arguments)} ended with status {child.returncode}')
     return child.stdout, warnings
@@ -105,26 +99,26 @@ class Stock:
         (directory / 'master.cf').write_bytes((SHARE / 'master.cf.dist').read_bytes())
         cool_down(directory / 'main.cf')
         self.answers = {option: postconf(directory, option) for option in ('-n', '-P', '-M')}
+        types = postconf(directory, '-m')[0].split()
+        self.complaints = {word: self._complaints(word) for word in TABLE_TYPES if word in types}
+
+    def _complaints(self, word):
+        """What postmap says of main.cf, and against a type whatever stands in the table."""
+        source = self.directory / 'plain'
+        source.write_text('domain.example may\n')
+        cool_down(source)
+        return build(self.directory, word, source) + read_back(self.directory, word, source, ['domain.example'])[1]
 
 
 class Postfix:
     """What the Postfix of this machine is and knows."""
 
     def __init__(self, directory):
-        self.release = ask(directory, '-d', '-h', 'mail_version').strip()
+        self.release = postconf(directory, '-d', '-h', 'mail_version')[0].strip()
         self.version = tuple(int(number) for number in re.match(r'(\d+)\.(\d+)', self.release).groups())
-        self.known = set(parameters(ask(directory, '-d')))
-        types = ask(directory, '-m').split()
-        self.types = [word for word in TABLE_TYPES if word in types]
-        self.complaints = {word: self._complaints_of(directory, word) for word in self.types}
-
-    @staticmethod
-    def _complaints_of(directory, word):
-        """What postmap says against a type whatever stands in the table."""
-        source = directory / 'plain'
-        source.write_text('domain.example may\n')
-        cool_down(source)
-        return build(directory, word, source) + read_back(directory, word, source, ['domain.example'])[1]
+        values, warnings = postconf(directory, '-d')
+        refuse(warnings)
+        self.known = set(parameters(values))
 
 
 def needs_service(document):
@@ -164,11 +158,11 @@ def problems_of_table(document, source, stock, postfix):
     if not rows:
         return
     cool_down(source)
-    for word in postfix.types:
+    for word, complaints in stock.complaints.items():
         warnings = build(stock.directory, word, source)
         found, more = read_back(stock.directory, word, source, [row.partition('\t')[0] for row in rows])
         yield from (f'postmap {word} warns: {line}' for line in warnings + more
-                    if line not in postfix.complaints[word])
+                    if line not in complaints)
         if found.splitlines() != rows:
             yield f'{word} reads back\nfound  {found.splitlines()}\nwanted {rows}'
 
@@ -207,8 +201,8 @@ def stage_all(directory, postfix):
             yield from batch.result().items()
 
 
-def a_table_can_be_built(postfix):
-    if not set(postfix.types) - set(UNBUILT_TYPES):
+def a_table_can_be_built(stock):
+    if not set(stock.complaints) - set(UNBUILT_TYPES):
         raise AssertionError('this Postfix has neither cdb nor lmdb nor hash')
 
 
@@ -223,11 +217,12 @@ def main():
     tap = Tap()
     with tempfile.TemporaryDirectory() as name:
         directory = pathlib.Path(name)
-        postfix = Postfix(Stock(directory / 'etc', STOCKS[0]).directory)
-        tap.note(f'Postfix {postfix.release}, tables {" ".join(postfix.types)}')
-        for word, lines in postfix.complaints.items():
+        stock = Stock(directory / 'etc', STOCKS[0])
+        postfix = Postfix(stock.directory)
+        tap.note(f'Postfix {postfix.release}, tables {" ".join(stock.complaints)}')
+        for word, lines in stock.complaints.items():
             tap.note(''.join(f'whatever stands in a {word} table: {line}\n' for line in dict.fromkeys(lines)))
-        tap.check('a-table-can-be-built', a_table_can_be_built, postfix)
+        tap.check('a-table-can-be-built', a_table_can_be_built, stock)
         tap.check('documents-have-rows-and-rules', documents_have_rows_and_rules, postfix)
         for seed, problems in stage_all(directory, postfix):
             tap.check(f'postfix-{postfix.release}-takes-document-{seed}', refuse, problems)
