@@ -78,15 +78,19 @@ print_rules(const RenderInput *input)
 	output_end();
 }
 
+/* What a part depends on beside the document. */
+typedef enum { NEEDS_NOTHING, NEEDS_VERSION, NEEDS_POSTFIX } Needs;
+
 typedef struct {
 	const char *name;
 	void (*print)(const RenderInput *input);
+	Needs needs;
 } Part;
 
 static const Part parts[] = {
-	{ "main.cf", print_maincf },
-	{ "tls_policy", print_table },
-	{ "rules", print_rules },
+	{ "main.cf", print_maincf, NEEDS_POSTFIX },
+	{ "tls_policy", print_table, NEEDS_VERSION },
+	{ "rules", print_rules, NEEDS_NOTHING },
 };
 
 /* What the command line asks for. */
@@ -185,14 +189,19 @@ write_directory(const Request *request, RenderInput *input, Findings *findings)
 static ExitCode
 render_document(const CommandContext *context, const Request *request, const Document *document)
 {
+	const Part *part = request->part != NULL ? request->part : &parts[0];
+	const Needs needs = request->directory != NULL ? NEEDS_POSTFIX : part->needs;
 	g_autoptr(GError) absence = NULL;
-	g_autoptr(Snapshot) snapshot = snapshot_take(context->config_directory, &absence);
+	g_autoptr(Snapshot) snapshot = NULL;
 	RenderInput input = { .settings = document->settings };
 
-	set_target(request, snapshot, absence, &input);
+	/* Asking takes a while, and a second where there is no Postfix. */
+	if (needs == NEEDS_POSTFIX || (needs == NEEDS_VERSION && !request->has_version))
+		snapshot = snapshot_take(context->config_directory, &absence);
+	if (needs != NEEDS_NOTHING)
+		set_target(request, snapshot, absence, &input);
 	if (request->directory != NULL)
 		return write_directory(request, &input, document->findings);
-	const Part *part = request->part != NULL ? request->part : &parts[0];
 	part->print(&input);
 	return EXIT_DONE;
 }
