@@ -8,6 +8,7 @@
 
 #include "doubts.h"
 #include "fingerprint.h"
+#include "nexthop.h"
 #include "refused.h"
 #include "ruledb.h"
 #include "texthash.h"
@@ -271,6 +272,30 @@ check_attributes(const Context *context)
 	}
 }
 
+/* Postfix looks TLSA records up for names alone, and "secure" compares with the next-hop itself,
+ * which is no name either (src/smtp/smtp_tls_policy.c, 3.7: "dane" is then "may"). */
+static void
+check_levels_at_addresses(const Context *context)
+{
+	for (size_t i = 0; i < settings_n_destinations(context->settings); i++) {
+		const SettingsDestination *row = settings_destination(context->settings, i);
+		const CursorWord *level = &row->security_level;
+		gboolean needs_names = settings_level_needs_anchors(level->code) &&
+				       settings_attributes(row)->match == NULL &&
+				       !refused_in_destination(context->refused, i);
+		if (level->place == 0 || row->destination.place == 0 ||
+		    (!needs_names && !settings_level_needs_dnssec(level->code)) ||
+		    !nexthop_is_address(row->destination.text))
+			continue;
+		findings_add(context->findings, FINDING_LEVEL_AT_ADDRESS, level->place,
+			     "\"%s\" at an address, which has no name: %s",
+			     names_word(&names_security_level, level->code),
+			     needs_names ? "say in \"match\" which names the certificate may have"
+					 : "there are no TLSA records for it; use \"secure\" with "
+					   "\"match\", or \"fingerprint\"");
+	}
+}
+
 /* smtp(8) asks every table for a.b.example before any for .b.example
  * (src/smtp/smtp_tls_policy.c, tls_policy_lookup(), 3.7). */
 static void
@@ -425,6 +450,7 @@ static void (*const checks[])(const Context *context) = {
 	check_fingerprints_with_names,
 	check_mixed_digests,
 	check_attributes,
+	check_levels_at_addresses,
 	check_fallback,
 	check_duplicate_names,
 	check_duplicate_destinations,

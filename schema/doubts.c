@@ -7,6 +7,8 @@
 
 #include "checks.h"
 
+#include <string.h>
+
 typedef struct {
 	const Settings *settings;
 	const Refused *refused;
@@ -48,8 +50,6 @@ check_selectors(const Context *context)
 {
 	for (size_t i = 0; i < settings_n_rules(context->settings); i++) {
 		const SettingsRule *rule = settings_rule(context->settings, i);
-		gboolean is_about_mail =
-			rule->sender_domains != NULL || rule->recipient_domains != NULL;
 		if (rule->sender_domains != NULL &&
 		    (rule->client_networks != NULL || rule->client_names != NULL))
 			findings_add(
@@ -57,14 +57,66 @@ check_selectors(const Context *context)
 				"this rule is about mail from these domains through these clients: "
 				"the same mail through any other client is not ruled; was "
 				"\"client_networks\" or \"client_names\" in \"require\" meant?");
-		else if (rule->client_names != NULL && rule->client_networks == NULL &&
-			 !is_about_mail && !refused_in_rule(context->refused, i))
+		else if (rule->client_names != NULL && !refused_in_rule(context->refused, i))
 			findings_add(
 				context->findings, FINDING_ONLY_CLIENT_NAMES, rule->place,
-				"this rule knows its clients by name alone: while DNS does not "
-				"answer, they have none and are not ruled; add \"client_networks\" "
-				"in a rule of its own");
+				"this rule knows its clients by name: while DNS does not answer, "
+				"they have none and are not ruled; name them in "
+				"\"client_networks\" instead, or in a rule of its own");
 	}
+}
+
+/* A client without a verified name is "unknown", be it that DNS does not answer just now
+ * (src/smtpd/smtpd_peer.c, 3.7). */
+static void
+check_name_demands(const Context *context)
+{
+	for (size_t i = 0; i < settings_n_rules(context->settings); i++) {
+		const SettingsRule *rule = settings_rule(context->settings, i);
+		if (rule->require.client_names != NULL && rule->require.client_names->len > 0 &&
+		    rule->violation.code == VIOLATION_REJECT &&
+		    !refused_in_rule(context->refused, i))
+			findings_add(
+				context->findings, FINDING_NAME_DEMAND_REJECTS,
+				settings_text_place(rule->require.client_names, 0),
+				"while DNS does not answer, no client has a name, and mail is "
+				"rejected for good; \"violation\": \"defer\" lets its senders try "
+				"again");
+	}
+}
+
+static void
+check_exempt_networks(const Context *context)
+{
+	const GArray *networks = context->settings->receive.exempt_networks;
+
+	for (size_t i = 0; i < networks->len && settings_n_rules(context->settings) > 0; i++)
+		if (settings_text_place(networks, i) != 0 &&
+		    g_str_has_suffix(settings_text(networks, i), "/0"))
+			findings_add(
+				context->findings, FINDING_EVERYONE_EXEMPT,
+				settings_text_place(networks, i),
+				"every client of this address family is exempt from every rule; "
+				"name the networks that are meant");
+}
+
+/* What the tables behind ours say takes the place of the global level, both ways (postconf(5)
+ * smtp_tls_policy_maps, 3.7). */
+static void
+check_fallback_level(const Context *context)
+{
+	const Settings *settings = context->settings;
+	const GArray *tables = settings->send.fallback_policy_maps;
+
+	if (settings_n_texts(tables) > 0 && settings_text_place(tables, 0) != 0 &&
+	    settings->send.security_level.code > SECURITY_MAY &&
+	    settings->send.fallback_may_override.place == 0)
+		findings_add(context->findings, FINDING_FALLBACK_MAY_WEAKEN,
+			     settings_text_place(tables, 0),
+			     "what these tables say of a destination takes the place of "
+			     "send.security_level \"%s\", weaker levels too; if that is meant, "
+			     "write \"fallback_may_override\": true",
+			     names_word(&names_security_level, settings->send.security_level.code));
 }
 
 static void
@@ -126,25 +178,62 @@ warn_verify(const Context *context, const CursorWord *level)
 			"from DNS and can be forged; \"secure\" does not trust it");
 }
 
+/* "secure" with the MX host's name is "verify". */
+static void
+warn_hostname(const Context *context, const SettingsDestination *row)
+{
+	const GArray *match = settings_attributes(row)->match;
+
+	for (size_t i = 0; i < settings_n_texts(match); i++)
+		if (settings_text_place(match, i) != 0 &&
+		    row->security_level.code == SECURITY_SECURE &&
+		    strcmp(settings_text(match, i), "hostname") == 0)
+			findings_add(
+				context->findings, FINDING_VERIFY_TRUSTS_DNS,
+				settings_text_place(match, i),
+				"\"hostname\" is the name of the MX host, which comes from DNS "
+				"and can be forged; name the host itself");
+}
+
 static void
 check_verify(const Context *context)
 {
 	warn_verify(context, &context->settings->send.security_level);
-	for (size_t i = 0; i < settings_n_destinations(context->settings); i++)
-		warn_verify(context, &settings_destination(context->settings, i)->security_level);
+	for (size_t i = 0; i < settings_n_destinations(context->settings); i++) {
+		const SettingsDestination *row = settings_destination(context->settings, i);
+		warn_verify(context, &row->security_level);
+		if (row->attributes != NULL)
+			warn_hostname(context, row);
+	}
+}
+
+/* A row's own floor takes the place of the one for all. */
+static void
+warn_lower_floor(const Context *context, const SettingsDestination *row)
+{
+	const CursorWord *global = &context->settings->send.min_protocol;
+	const CursorWord *floor = &settings_attributes(row)->min_protocol;
+
+	if (global->place != 0 && floor->place != 0 && floor->code < global->code)
+		findings_add(context->findings, FINDING_WEAKER_ROW, floor->place,
+			     "\"%s\" is older than send.min_protocol, which is \"%s\"; is that "
+			     "meant?",
+			     names_word(&names_tls_protocol, floor->code),
+			     names_word(&names_tls_protocol, global->code));
 }
 
 static void
 check_weaker_rows(const Context *context)
 {
 	const CursorWord *global = &context->settings->send.security_level;
+	gboolean is_known = !refused_word(context->refused, global, context->settings->send.place);
 
-	if (refused_word(context->refused, global, context->settings->send.place))
-		return;
 	for (size_t i = 0; i < settings_n_destinations(context->settings); i++) {
-		const CursorWord *level =
-			&settings_destination(context->settings, i)->security_level;
-		if (level->place != 0 && !names_is_at_least(level->code, global->code))
+		const SettingsDestination *row = settings_destination(context->settings, i);
+		const CursorWord *level = &row->security_level;
+		if (row->attributes != NULL)
+			warn_lower_floor(context, row);
+		if (is_known && level->place != 0 && !names_is_at_least(level->code, global->code))
 			findings_add(context->findings, FINDING_WEAKER_ROW, level->place,
 				     "\"%s\"%s does not protect in every case as "
 				     "send.security_level does, which is \"%s\"; is that meant?",
@@ -198,8 +287,9 @@ check_reviews(const Context *context)
 }
 
 static void (*const doubts[])(const Context *context) = {
-	check_min_protocol,      check_selectors, check_fails_open,  check_trust_anchors,
-	check_trusted_by_anyone, check_verify,    check_weaker_rows, check_reviews,
+	check_min_protocol, check_selectors,     check_name_demands,      check_exempt_networks,
+	check_fails_open,   check_trust_anchors, check_trusted_by_anyone, check_fallback_level,
+	check_verify,       check_weaker_rows,   check_reviews,
 };
 
 void

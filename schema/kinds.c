@@ -147,6 +147,10 @@ check_cipher(char *text, size_t size)
 
 	if (!g_ascii_isalnum(text[0]))
 		return "does not begin with a letter or digit";
+	/* postconf(5) smtp_tls_mandatory_exclude_ciphers, 3.7: OpenSSL's cipher lists stop at 1.2.
+	 */
+	if (g_str_has_prefix(text, "TLS_"))
+		return "is a cipher of TLS 1.3, which Postfix can't exclude";
 	for (const char *p = text; *p != '\0'; p++)
 		if (strchr(letters, *p) == NULL && strchr("0123456789_+-", *p) == NULL)
 			return "has a character other than letters, digits, _ + -";

@@ -125,6 +125,17 @@ nexthop_normalise(char *text, size_t size)
 	return reason;
 }
 
+gboolean
+nexthop_is_address(const char *nexthop)
+{
+	Parts parts;
+
+	if (nexthop[0] != '[' || split(nexthop, &parts) != NULL)
+		return FALSE;
+	g_autofree char *host = g_strndup(nexthop + parts.host, parts.host_length);
+	return is_address(host);
+}
+
 typedef struct {
 	const Parts *parts;
 	IdnVisit visit;

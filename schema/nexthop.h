@@ -14,5 +14,9 @@
  * of them: static text that completes "it ...". */
 const char *nexthop_normalise(char *text, size_t size) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Whether nexthop, which nexthop_normalise() has made, is an address in brackets: it has no name
+ * that a certificate or DNS could prove. */
+gboolean nexthop_is_address(const char *nexthop);
+
 /* Visit every key under which Postfix may look for nexthop, which nexthop_normalise() has made. */
 void nexthop_visit_forms(const char *nexthop, IdnVisit visit, void *data);

@@ -362,7 +362,8 @@ static const char *const stock_cert_file[] = { "/etc/ssl/certs/ssl-cert-snakeoil
 static const char *const stock_key_file[] = { "/etc/ssl/private/ssl-cert-snakeoil.key",
 					      "/etc/pki/tls/private/postfix.key", NULL };
 static const char *const stock_capath[] = { "/etc/ssl/certs", "/etc/pki/tls/certs", NULL };
-static const char *const stock_smtp_cafile[] = { "/etc/pki/tls/certs/ca-bundle.crt", NULL };
+static const char *const stock_smtp_cafile[] = { "/etc/pki/tls/certs/ca-bundle.crt",
+						 "/etc/ssl/certs/ca-certificates.crt", NULL };
 
 static const MainCfParameter parameters[] = {
 	{ "smtpd_tls_security_level", MAINCF_VALUE, render_smtpd_level, compare_smtpd_levels,

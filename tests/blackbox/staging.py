@@ -150,6 +150,13 @@ def problems_of_files(document, directory, stock, postfix):
         yield f'services added: {added}, gone: {gone}'
 
 
+def is_found(row, word, version):
+    """From 3.11 on texthash folds ASCII letters alone in what it reads, but every letter in what it is asked for
+    (src/util/dict_thash.c, dict_thash_open(), 3.11.6): a key with "ß" is never found."""
+    key = row.partition('\t')[0]
+    return word != 'texthash' or version < (3, 11) or key.casefold() == key
+
+
 def problems_of_table(document, source, stock, postfix):
     """What postmap has against the table, and what it reads back otherwise than meant."""
     rows = sorted(f'{key}\t{value}' for key, value in expected_rows(document, postfix.version))
@@ -163,8 +170,9 @@ def problems_of_table(document, source, stock, postfix):
         found, more = read_back(stock.directory, word, source, [row.partition('\t')[0] for row in rows])
         yield from (f'postmap {word} warns: {line}' for line in warnings + more
                     if line not in complaints)
-        if found.splitlines() != rows:
-            yield f'{word} reads back\nfound  {found.splitlines()}\nwanted {rows}'
+        wanted = [row for row in rows if is_found(row, word, postfix.version)]
+        if found.splitlines() != wanted:
+            yield f'{word} reads back\nfound  {found.splitlines()}\nwanted {wanted}'
 
 
 def stage_batch(directory, parts, seeds, postfix):

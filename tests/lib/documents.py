@@ -14,6 +14,7 @@ from __future__ import annotations
 import calendar
 import ipaddress
 import itertools
+import re
 import unicodedata
 from random import Random
 from typing import Any, Callable
@@ -177,7 +178,7 @@ def fingerprint(rng: Random, n_bytes: int) -> str:
 
 
 def cipher(rng: Random) -> str:
-    return rng.choice(("RC4", "3DES", "aNULL", "kRSA+SHA1", "DES-CBC3-SHA", "TLS_AES_128_CCM_SHA256", "MD5"))
+    return rng.choice(("RC4", "3DES", "aNULL", "kRSA+SHA1", "DES-CBC3-SHA", "TLS-x_1", "MD5"))
 
 
 def policy_map(rng: Random) -> str:
@@ -298,10 +299,12 @@ def _receive(rng: Random) -> Document:
 
 
 def _row(rng: Random, name: str, n_bytes: int) -> Document:
-    level = rng.choice(ROW_LEVELS)
+    is_address = re.match(r"\[([0-9.]+|.*:.*)\]", name) is not None
+    level = rng.choice([level for level in ROW_LEVELS if not is_address or not level.startswith("dane")])
     row: Document = {"destination": name, "security_level": level}
     if level in NAMING_LEVELS:
-        _optional(rng, row, 0.5, match=_domains(match_name), trust_anchor_files=_list(path))
+        _optional(rng, row, 1 if is_address else 0.5, match=_domains(match_name))
+        _optional(rng, row, 0.5, trust_anchor_files=_list(path))
     if level == "fingerprint":
         row["fingerprints"] = _pins(n_bytes)(rng)
     if level in MANDATORY_LEVELS:

@@ -369,6 +369,12 @@ def _fallback_overrides(rng: Random, document: Document, number: int) -> bool:
                        security_level=rng.choice(("encrypt", "secure", "dane")))
 
 
+def _level_at_address(rng: Random, document: Document, number: int) -> bool:
+    return _append_row(document, destination=rng.choice(("[192.0.2.77]", "[192.0.2.77]:587", "[2001:db8::77]",
+                                                         "[IPv6:2001:db8::77]:25")),
+                       security_level=rng.choice(("secure", "verify", "dane", "dane-only")))
+
+
 def _too_many_rules(rng: Random, document: Document, number: int) -> bool:
     return _receive(document, "may", "none", *({"name": f"r{n}"} for n in range(1025)))
 
@@ -403,6 +409,7 @@ CONTRADICTIONS = (
     Kind("mixed-digests", "mixed-digests", _mixed_digests, _WHY_VALUES),
     Kind("attribute-at-level", "attribute-at-level", _attribute_at_level, _WHY_VALUES),
     Kind("missing-fingerprints", "missing-fingerprints", _missing_fingerprints, _WHY_VALUES),
+    Kind("level-at-address", "level-at-address", _level_at_address, _WHY_VALUES),
     Kind("fallback-overrides", "fallback-overrides", _fallback_overrides, _WHY_VALUES),
     Kind("duplicate-name", "duplicate-name", _duplicate_name, _WHY_RULES),
     Kind("duplicate-destination", "duplicate-destination", _duplicate_destination, _WHY_ROWS),
