@@ -1,0 +1,306 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""policyd with --listen, and on sockets of a service manager: many clients at once.
+
+Usage: server.py POLICYD. Prints TAP."""
+import contextlib
+import os
+import pathlib
+import resource
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from policyd import DUNNO, NO_TLS, PATIENCE, POLICYD, generation, request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'lib'))
+from tap import Tap, equal  # noqa: E402
+
+NOISE = (b'junk\n', b'a=b\n\n', b'=x\n\n', b'request=smtpd_access_policy\r\n\r\n', b'a=\0\n\n', b'x' * 100_000,
+         b'a=b\n' * 300 + b'\n', os.urandom(5000))
+
+
+class Server:
+    """policyd on a socket below directory; its log is its standard error."""
+
+    def __init__(self, directory, *arguments, endpoint=None, **options):
+        self.directory, self.path = directory, directory / 'socket'
+        generation(directory, 7)
+        self.log = open(directory / 'log', 'w+b')
+        self.endpoint = endpoint or f'unix:{self.path}'
+        listen = ['--listen', self.endpoint] if endpoint != '' else []
+        self.process = subprocess.Popen([POLICYD, '--generations', directory, *listen, *arguments],
+                                        stderr=self.log, **options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    def connect(self):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(PATIENCE)
+            try:
+                client.connect(str(self.path))
+                return client
+            except (FileNotFoundError, ConnectionRefusedError):
+                client.close()
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise
+                time.sleep(0.01)
+
+    def resident(self):
+        return int(pathlib.Path(f'/proc/{self.process.pid}/statm').read_text().split()[1]) * resource.getpagesize()
+
+    def logged(self):
+        self.log.seek(0)
+        return self.log.read().decode()
+
+    def wait_logged(self, text):
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.logged():
+            if time.monotonic() > deadline:
+                raise AssertionError(f'{text!r} is not in {self.logged()!r}')
+            time.sleep(0.02)
+
+
+def receive(client, n):
+    data = b''
+    while len(data) < n:
+        more = client.recv(n - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def ask(client, data=None, answer=NO_TLS):
+    client.sendall(request() if data is None else data)
+    equal(receive(client, len(answer)), answer)
+
+
+def expect_closed(client):
+    with contextlib.suppress(ConnectionResetError):
+        equal(client.recv(1), b'')
+
+
+def clients_are_answered_in_turn(directory):
+    with Server(directory) as server:
+        clients = [server.connect() for _ in range(50)]
+        for _ in range(3):
+            for number, client in enumerate(clients):
+                ask(client, request(sender='a@other.test'), DUNNO) if number % 2 else ask(client)
+
+
+def a_request_byte_by_byte_beside_others_is_answered(directory):
+    with Server(directory) as server, server.connect() as slow, server.connect() as quick:
+        for byte in request():
+            slow.sendall(bytes([byte]))
+            ask(quick)
+        equal(receive(slow, len(NO_TLS)), NO_TLS)
+        ask(slow)
+
+
+def many_requests_at_once_are_all_answered(directory):
+    with Server(directory) as server, server.connect() as client:
+        client.sendall(request() * 500)
+        equal(receive(client, len(NO_TLS) * 500), NO_TLS * 500)
+
+
+def a_client_that_takes_no_answers_waits_alone(directory):
+    with Server(directory) as server, server.connect() as greedy, server.connect() as other:
+        ask(other)
+        before = server.resident()
+        greedy.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while sent < 50_000_000:
+                sent += greedy.send(request() * 100)
+        ask(other)
+        grown = server.resident() - before
+        if grown > 16_000_000:
+            raise AssertionError(f'{grown} bytes more')
+        greedy.settimeout(PATIENCE)
+        equal(receive(greedy, len(NO_TLS)), NO_TLS)
+
+
+def noise_ends_its_connection_alone(directory):
+    with Server(directory) as server, server.connect() as good:
+        for noise in NOISE:
+            with server.connect() as bad:
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    bad.sendall(noise + b'\n\n')
+                expect_closed(bad)
+            ask(good)
+
+
+def warnings_are_limited(directory):
+    with Server(directory) as server:
+        for _ in range(100):
+            with server.connect() as bad:
+                bad.sendall(b'junk\n\n')
+                expect_closed(bad)
+        lines = [line for line in server.logged().splitlines() if 'no answer' in line]
+        if not 1 <= len(lines) <= 5:
+            raise AssertionError(f'{len(lines)} lines')
+
+
+def an_unknown_generation_gets_no_answer(directory):
+    with Server(directory) as server, server.connect() as client:
+        client.sendall(request(context='8'))
+        expect_closed(client)
+
+
+def sigterm_answers_what_was_asked(directory):
+    with Server(directory) as server, server.connect() as idle, server.connect() as busy:
+        ask(idle)
+        busy.sendall(request()[:-1])
+        ask(idle)
+        server.process.send_signal(signal.SIGTERM)
+        expect_closed(idle)
+        busy.sendall(b'\n')
+        equal(receive(busy, len(NO_TLS)), NO_TLS)
+        expect_closed(busy)
+        equal(server.process.wait(PATIENCE), 0)
+
+
+def sigterm_does_not_wait_for_ever(directory):
+    with Server(directory) as server, server.connect() as slow:
+        ask(slow)
+        slow.sendall(b'request=')
+        time.sleep(0.1)
+        server.process.send_signal(signal.SIGTERM)
+        equal(server.process.wait(PATIENCE), 0)
+
+
+def sigusr1_logs_the_counters(directory):
+    with Server(directory) as server, server.connect() as client:
+        ask(client)
+        ask(client, request(sender='a@other.test'), DUNNO)
+        server.process.send_signal(signal.SIGUSR1)
+        server.wait_logged('counters requests=2 passed=1 reported=0 deferred=0 rejected=1 unanswered=0 '
+                           'protocol_errors=0 connections=1 open=1')
+        server.wait_logged('counters rule=bank broken=1')
+
+
+def more_clients_than_descriptors_wait(directory):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
+
+    with Server(directory, preexec_fn=limit) as server:
+        clients = [server.connect() for _ in range(200)]
+        for client in clients:
+            client.sendall(request())
+        served = 0
+        while served < len(clients):
+            ready, _, _ = select.select(clients, [], [], PATIENCE)
+            if not ready:
+                raise AssertionError(f'{served} of {len(clients)} served')
+            for client in ready:
+                equal(receive(client, len(NO_TLS)), NO_TLS)
+                client.close()
+                clients.remove(client)
+        equal(server.process.poll(), None)
+
+
+def the_mode_of_the_socket_is_as_said(directory):
+    for option, mode in ('', 0o600), (':mode=0660', 0o660), (':mode=666', 0o666):
+        with Server(directory, endpoint=f'unix:{directory}/socket{option}') as server, server.connect() as client:
+            ask(client)
+            equal(server.path.stat().st_mode & 0o777, mode)
+
+
+def a_socket_left_behind_is_replaced(directory):
+    with Server(directory) as server, server.connect() as client:
+        ask(client)
+    with Server(directory) as server, server.connect() as client:
+        ask(client)
+
+
+def a_socket_in_use_is_not_taken(directory):
+    with Server(directory) as server, server.connect() as client:
+        second = subprocess.run([POLICYD, '--generations', directory, '--listen', server.endpoint],
+                                capture_output=True, timeout=PATIENCE)
+        equal(second.returncode, 71)
+        if b"can't listen on" not in second.stderr:
+            raise AssertionError(second.stderr)
+        ask(client)
+
+
+def a_loopback_address_is_served(directory):
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    with Server(directory, '--listen', f'inet:127.0.0.1:{port}') as server:
+        with server.connect(), socket.create_connection(('127.0.0.1', port), PATIENCE) as client:
+            ask(client)
+
+
+def wrong_endpoints_are_refused(directory):
+    for endpoint in ('socket', 'unix:relative', 'unix:/x:mode=9', 'unix:/' + 'x' * 200, 'inet:127.0.0.1', 'inet:127.0.0.1:0',
+                     'inet:192.0.2.1:25', 'inet:localhost:25', 'inet:[::2]:25', 'inet:127.0.0.1:65536'):
+        run = subprocess.run([POLICYD, '--generations', directory, '--listen', endpoint], capture_output=True,
+                             timeout=PATIENCE)
+        equal((endpoint, run.returncode), (endpoint, 64))
+        if b'accepted are unix:PATH' not in run.stderr:
+            raise AssertionError(run.stderr)
+
+
+def handed_sockets_are_served_and_readiness_is_told(directory):
+    """As systemd does it: descriptor 3 is the socket, NOTIFY_SOCKET is told."""
+    listener, manager = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(str(directory / 'notify'))
+    manager.settimeout(PATIENCE)
+    listener.bind(str(directory / 'socket'))
+    listener.listen()
+    # LISTEN_PID must be the number of the process: a shell knows it.
+    command = 'exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
+    generation(directory, 7)
+    with open(directory / 'log', 'w+b') as log, listener, manager:
+        process = subprocess.Popen(['sh', '-c', command, 'sh', POLICYD, '--generations', directory], stdin=listener,
+                                   stderr=log, env={**os.environ, 'NOTIFY_SOCKET': str(directory / 'notify'),
+                                                    'WATCHDOG_USEC': '400000'})
+        try:
+            equal(manager.recv(100), b'READY=1')
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(PATIENCE)
+                client.connect(str(directory / 'socket'))
+                ask(client)
+                equal(manager.recv(100), b'WATCHDOG=1')
+                equal(manager.recv(100), b'WATCHDOG=1')
+                ask(client)
+            process.send_signal(signal.SIGTERM)
+            told = b''
+            while told != b'STOPPING=1':
+                told = manager.recv(100)
+            equal(process.wait(PATIENCE), 0)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def main():
+    tap = Tap()
+    for test in (clients_are_answered_in_turn, a_request_byte_by_byte_beside_others_is_answered,
+                 many_requests_at_once_are_all_answered, a_client_that_takes_no_answers_waits_alone,
+                 noise_ends_its_connection_alone, warnings_are_limited, an_unknown_generation_gets_no_answer,
+                 sigterm_answers_what_was_asked, sigterm_does_not_wait_for_ever, sigusr1_logs_the_counters,
+                 more_clients_than_descriptors_wait, the_mode_of_the_socket_is_as_said,
+                 a_socket_left_behind_is_replaced, a_socket_in_use_is_not_taken, a_loopback_address_is_served,
+                 wrong_endpoints_are_refused, handed_sockets_are_served_and_readiness_is_told):
+        with tempfile.TemporaryDirectory(prefix='tlsgate-') as directory:
+            tap.check(test.__name__.replace('_', '-'), test, pathlib.Path(directory))
+    return tap.finish()
+
+
+sys.exit(main())
