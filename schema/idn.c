@@ -131,8 +131,12 @@ idn_check_key(const char *name)
 		return NULL;
 	char *unicode = dup_unicode(start);
 	g_return_val_if_fail(unicode != NULL, "is no internationalised domain name (IDNA2008)");
+	/* Compared in lower case, because g_utf8_casefold() turns the capitals of Cherokee into
+	 * small letters where Unicode (CaseFolding.txt), and so Postfix, keeps them. */
 	g_autofree char *folded = g_utf8_casefold(unicode, -1);
-	gboolean is_kept = strcmp(folded, unicode) == 0;
+	g_autofree char *folded_lower = dup_lower(folded);
+	g_autofree char *lower = dup_lower(unicode);
+	gboolean is_kept = strcmp(folded_lower, lower) == 0;
 	idn2_free(unicode);
 	return is_kept ? NULL
 		       : "has a letter (ß, ς) that Postfix folds into others, so that it can't tell "

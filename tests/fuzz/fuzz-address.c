@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz-address: bytes as an envelope address, under every combination of Postfix's parameters.
  *
- * A rule is found by the text of a domain. So what address_domains() yields is in the one form in
- * which rules are kept, and to bring it into that form once more changes nothing. */
+ * A rule is found by the text of a domain. So what is yielded for an address or a client's name is
+ * in the one form in which rules are kept, and to bring it into that form once more changes
+ * nothing. */
 #include "address.h"
 
 #include <stdint.h>
@@ -42,11 +43,19 @@ assert_domain(const char *domain)
 	assert_folded(domain);
 }
 
+static gboolean
+visit_domain(const char *domain, void *data)
+{
+	assert_domain(domain);
+	return TRUE;
+}
+
 static void
 assert_readings(const char *address, const AddressRewriting *rewriting)
 {
 	AddressDomains domains;
 
+	g_assert_true(address_visit_recipient(address, rewriting, visit_domain, NULL));
 	if (!address_domains(address, rewriting, &domains))
 		return;
 	g_assert_cmpuint(domains.n, <=, ADDRESS_MAX_READINGS);
@@ -64,7 +73,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	g_autofree char *address = g_strndup((const char *)data, size);
 	g_autofree char *folded = address_dup_folded(address);
 
+	char client[ADDRESS_MAX_DOMAIN + 1];
+
 	assert_folded(folded);
+	if (address_read_client_name(address, client))
+		assert_domain(client);
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
 		for (unsigned flags = 0; flags < 1u << N_FLAGS; flags++) {
 			const AddressRewriting rewriting = {

@@ -77,6 +77,7 @@ static const Row nexthop_rows[] = {
 	{ "ipv6-and-port", "[IPv6:2001:db8::1]:25", "[ipv6:2001:db8::1]:25" },
 	{ "ipv6-bare", "[2001:db8::1]", "[2001:db8::1]" },
 	{ "u-label", "[b\303\274cher.example]:25", "[xn--bcher-kva.example]:25" },
+	{ "capitals-of-cherokee-stay", "[\341\217\261.example]", "[xn--hce.example]" },
 	{ "sharp-s", "stra\303\237e.example", "!folds" },
 	{ "sharp-s-as-a-label", "[xn--strae-oqa.example]:25", "!folds" },
 	{ "final-sigma", ".\317\203\316\261\317\202.example", "!folds" },
