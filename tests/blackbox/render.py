@@ -189,8 +189,13 @@ def what_leaves_a_value_unknown_is_refused():
         site.refuse(78, '[no-table-type]', '-s', 'doc.json', 'render', '-o', 'out')
         equal(list((site.folder / 'out').iterdir()), [])
         site.write('doc.json', RULED)
-        printed = site.succeed('-s', 'doc.json', 'render').stdout.decode()
-        assert 'smtp_tls_policy_maps = hash:' in printed, printed
+        # From Debian 13 on hash is a package of its own too: then there is nothing left to choose.
+        if 'hash' in subprocess.run(['postconf', '-c', site.config, '-m'], capture_output=True, text=True,
+                                    check=True).stdout.split():
+            printed = site.succeed('-s', 'doc.json', 'render').stdout.decode()
+            assert 'smtp_tls_policy_maps = hash:' in printed, printed
+        else:
+            site.refuse(78, '[no-table-type]', '-s', 'doc.json', 'render', '-o', 'out')
 
 
 def nowhere_to_write(name, status, words):
