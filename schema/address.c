@@ -58,20 +58,39 @@ is_full_stop(gunichar c)
 	return c == 0x3002 || c == 0xff0e || c == 0xff61;
 }
 
+static gboolean
+is_blank(gunichar c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* text in valid UTF-8 without what is ignored, with each full stop made a dot. */
 static char *
-dup_with_dots(const char *text, size_t length)
+dup_with_dots(const char *text)
 {
-	GString *result = g_string_sized_new(length);
+	GString *result = g_string_new(NULL);
 
-	for (const char *at = text; at < text + length; at = g_utf8_next_char(at)) {
+	for (const char *at = text; *at != '\0'; at = g_utf8_next_char(at)) {
 		const gunichar c = g_utf8_get_char(at);
 
 		if (is_full_stop(c))
 			g_string_append_c(result, '.');
-		else if (!is_ignorable(c))
+		else if (!is_ignorable(c) && !is_blank(c))
 			g_string_append_unichar(result, c);
 	}
+	return g_string_free(result, FALSE);
+}
+
+/* Without case. g_utf8_casefold() swaps the two cases of Cherokee (GLib 2.74); in lower case they
+ * are one. */
+static char *
+dup_caseless(const char *text)
+{
+	g_autofree char *folded = g_utf8_casefold(text, -1);
+	GString *result = g_string_new(NULL);
+
+	for (const char *at = folded; *at != '\0'; at = g_utf8_next_char(at))
+		g_string_append_unichar(result, g_unichar_tolower(g_utf8_get_char(at)));
 	return g_string_free(result, FALSE);
 }
 
@@ -79,18 +98,18 @@ dup_with_dots(const char *text, size_t length)
  * of an ASCII name finds the rule of that name. Bytes that are no UTF-8 are nobody's name (smtpd
  * answers 500 5.5.2); they stay as they are, so that a rule for the domain above still applies. */
 static char *
-dup_folded(const char *text, size_t length)
+dup_folded(const char *text)
 {
-	if (!g_utf8_validate(text, (gssize)length, NULL))
-		return g_strndup(text, length);
+	if (!g_utf8_validate(text, -1, NULL))
+		return g_strdup(text);
 
-	g_autofree char *dotted = dup_with_dots(text, length);
+	g_autofree char *dotted = dup_with_dots(text);
 	g_autofree char *composed = g_utf8_normalize(dotted, -1, G_NORMALIZE_NFKC);
-	g_autofree char *folded = g_utf8_casefold(composed, -1);
-	g_autofree char *again = g_utf8_normalize(folded, -1, G_NORMALIZE_NFKC);
+	g_autofree char *folded = dup_caseless(composed);
+	/* A compatibility form of a full stop, or of a blank, has become one only now. */
+	g_autofree char *again = dup_with_dots(folded);
 
-	/* A compatibility form of a full stop has become one only now. */
-	return dup_with_dots(again, strlen(again));
+	return g_utf8_normalize(again, -1, G_NORMALIZE_NFKC);
 }
 
 /* ---- one domain ---- */
@@ -101,27 +120,39 @@ typedef struct {
 	gboolean is_plain; /* nothing but letters' case was changed */
 } Domain;
 
-/* Append the ASCII lower case of text, as RFC 822 tokens are read: blanks between them fall away,
- * quotes and backslashes are undone (src/global/tok822_parse.c, tok822_scan_limit, 3.7). A blank
- * within quotes falls away too, where Postfix would keep it and then refuse the name. */
+/* Read text as RFC 822 tokens, in ASCII lower case: blanks between them fall away, quotes and
+ * backslashes are undone (src/global/tok822_parse.c, tok822_scan_limit, 3.7). A blank within quotes
+ * or behind a backslash falls away too, where Postfix would keep it and then refuse the name. The
+ * length of what is now in out, or size where it does not fit. */
+static size_t
+read_tokens(char *out, size_t size, const char *text, size_t length)
+{
+	gboolean is_literal = FALSE; /* behind a backslash */
+	size_t n = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		const gboolean is_mark = !is_literal && (text[i] == '"' || text[i] == '\\');
+
+		is_literal = is_mark && text[i] == '\\';
+		if (is_mark || is_blank((unsigned char)text[i]))
+			continue;
+		if (n == size - 1)
+			return size;
+		out[n++] = g_ascii_tolower(text[i]);
+	}
+	out[n] = '\0';
+	return n;
+}
+
 static gboolean
 append_tokens(Domain *domain, const char *text, size_t length)
 {
-	gboolean is_literal = FALSE; /* behind a backslash */
+	const size_t room = sizeof domain->text - domain->length;
+	const size_t n = read_tokens(domain->text + domain->length, room, text, length);
 
-	for (size_t i = 0; i < length; i++) {
-		if (!is_literal && strchr(" \t\r\n\"\\", text[i]) != NULL) {
-			is_literal = text[i] == '\\';
-			domain->is_plain = FALSE;
-			continue;
-		}
-		is_literal = FALSE;
-		if (domain->length == sizeof domain->text - 1)
-			return FALSE;
-		domain->text[domain->length++] = g_ascii_tolower(text[i]);
-	}
-	domain->text[domain->length] = '\0';
-	return TRUE;
+	domain->is_plain = domain->is_plain && n == length;
+	domain->length += n;
+	return n < room;
 }
 
 static gboolean
@@ -140,9 +171,13 @@ read_domain(Domain *domain, const char *text, size_t length)
 	if (is_ascii(text, length))
 		return append_tokens(domain, text, length);
 
-	g_autofree char *folded = dup_folded(text, length);
+	/* What falls away may stand within a character. */
+	g_autofree char *tokens = g_malloc(length + 1);
+	read_tokens(tokens, length + 1, text, length);
+	g_autofree char *folded = dup_folded(tokens);
 	domain->is_plain = FALSE;
-	return append_tokens(domain, folded, strlen(folded));
+	domain->length = g_strlcpy(domain->text, folded, sizeof domain->text);
+	return domain->length < sizeof domain->text;
 }
 
 static gboolean
@@ -383,5 +418,5 @@ address_dup_folded(const char *domain)
 {
 	const size_t length = strlen(domain);
 
-	return is_ascii(domain, length) ? g_ascii_strdown(domain, -1) : dup_folded(domain, length);
+	return is_ascii(domain, length) ? g_ascii_strdown(domain, -1) : dup_folded(domain);
 }

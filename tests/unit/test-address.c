@@ -61,6 +61,7 @@ static const Row rows[] = {
 	{ "quoted-domain-is-unquoted", STOCK, "user@\"bank.test\"", "bank.test" },
 	{ "backslash-in-domain-is-undone", STOCK, "user@ban\\k.test", "bank.test" },
 	{ "backslash-before-quote-keeps-it", STOCK, "user@ba\\\"nk.test", "ba\"nk.test" },
+	{ "blank-behind-backslash-falls-away", STOCK, "user@ban\\ k.test", "bank.test" },
 	{ "backslash-at-the-end-falls-away", STOCK, "user@bank.test\\", "bank.test" },
 	{ "quoted-dot-does-not-count", APPENDING, "user@\"bank.test\"",
 	  "bank.test.my.test bank.test" },
@@ -123,6 +124,15 @@ static const Row rows[] = {
 	{ "other-script-is-folded", STOCK, "user@B\xc3\x84NK.test", "b\xc3\xa4nk.test" },
 	{ "compatibility-capital-is-folded", STOCK, "user@\xf0\x9d\x9a\xa8.test", "\xce\xb1.test" },
 	{ "combining-mark-is-composed", STOCK, "user@ba\xcc\x88nk.test", "b\xc3\xa4nk.test" },
+	{ "blank-within-a-character-falls-away", STOCK, "user@b\xc3 \x84nk.test",
+	  "b\xc3\xa4nk.test" },
+	{ "quotes-within-a-character-are-undone", STOCK, "user@b\xc3\"\"\x84nk.test",
+	  "b\xc3\xa4nk.test" },
+	{ "blank-of-a-compatibility-form-falls-away", STOCK, "user@ba\xc2\xa8nk.test",
+	  "b\xc3\xa4nk.test" },
+	{ "cherokee-capital-is-folded", STOCK, "user@\xe1\x8e\xa0.test", "\xea\xad\xb0.test" },
+	{ "cherokee-small-letter-is-the-same", STOCK, "user@\xea\xad\xb0.test",
+	  "\xea\xad\xb0.test" },
 	{ "broken-utf-8-keeps-its-parents", STOCK, "user@x\xff.Bank.test", "x\xff.bank.test" },
 
 	/* What no Postfix sends. */
