@@ -27,10 +27,11 @@ add_folder(const char *folder)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GDir) entries = g_dir_open(folder, 0, &error);
+	g_autofree char *group = g_path_get_basename(folder);
 
 	g_assert_no_error(error);
 	for (const char *name; (name = g_dir_read_name(entries)) != NULL;) {
-		g_autofree char *path = g_strdup_printf("/replay/%s", name);
+		g_autofree char *path = g_strdup_printf("/%s/%s", group, name);
 		char *file = g_build_filename(folder, name, NULL);
 		if (g_file_test(file, G_FILE_TEST_IS_REGULAR) &&
 		    !g_str_has_suffix(name, ".expected"))
