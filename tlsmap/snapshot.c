@@ -315,7 +315,10 @@ fill(Snapshot *snapshot, const char *directory, GError **error)
 {
 	if (!ask_expanded(snapshot, directory, error))
 		return FALSE;
-	snapshot->config_directory = dup_expanded(snapshot, "config_directory");
+	/* A directory that was named is the one that is meant: postconf(1) of 3.10 and 3.11 names
+	 * the default one instead while main.cf is younger than two seconds. */
+	snapshot->config_directory = directory != NULL ? g_strdup(directory)
+						       : dup_expanded(snapshot, "config_directory");
 	snapshot->mail_version = dup_expanded(snapshot, "mail_version");
 	snapshot->queue_directory = dup_expanded(snapshot, "queue_directory");
 	snapshot->daemon_directory = dup_expanded(snapshot, "daemon_directory");

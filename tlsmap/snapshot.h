@@ -19,7 +19,7 @@ typedef struct {
 } SnapshotOverride;
 
 typedef struct {
-	char *config_directory; /* absolute, as Postfix spells it */
+	char *config_directory; /* absolute: the one that was named, else Postfix's own */
 	PostfixVersion version;
 	char *mail_version;
 	char *queue_directory;
@@ -37,8 +37,8 @@ typedef struct {
 	gboolean is_running;
 } Snapshot;
 
-/* Look at the Postfix of config_directory (NULL: Postfix's own default). NULL with error when it is
- * not there, does not answer, or its configuration can't be read. */
+/* Look at the Postfix of config_directory (absolute; NULL: Postfix's own default). NULL with error
+ * when it is not there, does not answer, or its configuration can't be read. */
 Snapshot *snapshot_take(const char *config_directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void snapshot_free(Snapshot *snapshot);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Snapshot, snapshot_free)
