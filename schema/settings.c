@@ -186,12 +186,6 @@ settings_demands_trust(const SettingsRequire *require)
 	       require->issuers != NULL;
 }
 
-gboolean
-settings_demands_certificate(const SettingsRequire *require)
-{
-	return settings_demands_trust(require) || require->fingerprints != NULL;
-}
-
 const GArray *
 settings_rule_keys(const SettingsRule *rule, SelectorKind *kind)
 {

@@ -147,8 +147,6 @@ gboolean settings_send_has_anchors(const Settings *settings);
  * Postfix tells of trusted certificates alone (src/smtpd/smtpd_check.c, check_policy_service, 3.7).
  */
 gboolean settings_demands_trust(const SettingsRequire *require);
-/* Whether a rule demands a certificate at all. */
-gboolean settings_demands_certificate(const SettingsRequire *require);
 
 /* The list under whose items policyd looks the rule up, and which selector that is; NULL: the rule
  * has no selector. */

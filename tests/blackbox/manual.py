@@ -45,7 +45,7 @@ TABLES = {
     'destination_keys': ('DESTINATIONS', lambda inner: {'send': {'domains': [inner]}}),
     'postfix_keys': ('POSTFIX', lambda inner: {'postfix': inner}),
 }
-TYPES = {'cursor_text': 'string', 'load_note': 'string', 'cursor_word': 'word', 'load_send_level': 'word',
+TYPES = {'cursor_text': 'string', 'load_note': 'string', 'cursor_word': 'word',
          'cursor_object': 'object', 'load_certificate': 'object', 'cursor_array': 'list of ',
          'cursor_number': 'number', 'cursor_boolean': 'true or false'}
 
