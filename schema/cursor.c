@@ -6,7 +6,7 @@
  * ends it. */
 #include "cursor.h"
 
-#include "texthash.h"
+#include "textindex.h"
 
 #include <string.h>
 
@@ -184,11 +184,12 @@ cursor_object(Cursor *cursor, void *target, const void *arg)
 static void
 refuse_repetition(Cursor *cursor, const GArray *items)
 {
-	g_autoptr(GHashTable) seen = g_hash_table_new(texthash, g_str_equal);
+	g_autoptr(TextIndex) seen = textindex_new(items->len);
 
 	for (size_t i = 0; i < items->len; i++) {
 		const CursorText *item = &g_array_index(items, CursorText, i);
-		if (item->place == 0 || g_hash_table_add(seen, (char *)item->text))
+		size_t first;
+		if (item->place == 0 || textindex_add(seen, item->text, i, &first))
 			continue;
 		g_autofree char *found = finding_quote(item->text, -1);
 		findings_add(cursor->findings, FINDING_DUPLICATE_ITEM, item->place,

@@ -51,7 +51,8 @@ hostname_is_international(const char *name)
 	for (const char *p = name; *p != '\0'; p++) {
 		if ((unsigned char)*p >= 0x80)
 			return TRUE;
-		if ((p == name || p[-1] == '.') && g_ascii_strncasecmp(p, "xn--", 4) == 0)
+		if ((*p == 'x' || *p == 'X') && (p == name || p[-1] == '.') &&
+		    g_ascii_strncasecmp(p, "xn--", 4) == 0)
 			return TRUE;
 	}
 	return FALSE;
