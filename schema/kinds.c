@@ -10,6 +10,7 @@
 #include "network.h"
 #include "nexthop.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_RULE_NAME 64
@@ -71,14 +72,23 @@ check_network(char *text, size_t size)
 	return network_parse(text, &network, &reason) ? NULL : reason;
 }
 
+static gboolean
+is_date_form(const char *text)
+{
+	static const char form[] = "dddd-dd-dd";
+
+	for (size_t i = 0; i < sizeof form; i++) /* the NUL as well */
+		if (form[i] == 'd' ? !g_ascii_isdigit(text[i]) : text[i] != form[i])
+			return FALSE;
+	return TRUE;
+}
+
 static const char *
 check_date(char *text, size_t size)
 {
-	int year, month, day, length = 0;
-
-	if (strlen(text) != 10 || strspn(text, "0123456789-") != 10 ||
-	    sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &length) != 3 || length != 10)
+	if (!is_date_form(text))
 		return "is not of the form YYYY-MM-DD";
+	int year = atoi(text), month = atoi(text + 5), day = atoi(text + 8);
 	if (year < 1 || month < 1 || day < 1 || !g_date_valid_dmy(day, month, year))
 		return "is not a day of the calendar";
 	return NULL;

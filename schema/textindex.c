@@ -11,7 +11,7 @@
 
 typedef struct {
 	const char *text; /* NULL: a free slot */
-	size_t number;
+	guint number;
 	guint hash;
 } Slot;
 
@@ -24,10 +24,11 @@ struct TextIndex {
 TextIndex *
 textindex_new(size_t n)
 {
-	size_t n_slots = 2;
+	size_t n_slots = 4;
 
+	g_assert(n <= G_MAXUINT);
 	/* A quarter stays free, so that a search is short and ends. */
-	while (n_slots / 4 * 3 < n || n_slots < 4)
+	while (n_slots / 4 * 3 < n)
 		n_slots *= 2;
 	TextIndex *index = g_malloc0(sizeof *index + n_slots * sizeof(Slot));
 	index->n_free = n;
@@ -57,6 +58,6 @@ textindex_add(TextIndex *index, const char *text, size_t number, size_t *first)
 	}
 	g_assert(index->n_free > 0);
 	index->n_free--;
-	index->slots[at] = (Slot){ text, number, hash };
+	index->slots[at] = (Slot){ text, (guint)number, hash };
 	return TRUE;
 }
