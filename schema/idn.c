@@ -83,11 +83,23 @@ is_form(const char *written, const char *ascii, const char *unicode)
 	return TRUE;
 }
 
+/* Not left to libidn2, whose versions refuse them for different reasons. */
+static gboolean
+has_foreign_ascii(const char *name)
+{
+	for (const char *p = name; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x80 && !g_ascii_isalnum(*p) && strchr("-_.", *p) == NULL)
+			return TRUE;
+	return FALSE;
+}
+
 static const char *
 convert(char *name, size_t size)
 {
 	char *ascii = NULL;
 
+	if (has_foreign_ascii(name))
+		return "has an ASCII character other than a-z 0-9 . - _";
 	if (idn2_to_ascii_8z(name, &ascii, IDN2_NONTRANSITIONAL) != IDN2_OK)
 		return "is no internationalised domain name (IDNA2008)";
 	g_autofree char *copy = g_strdup(ascii);

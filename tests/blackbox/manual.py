@@ -359,7 +359,7 @@ def main():
             ('text', 'schema/cursor.h', r'CURSOR_MAX_TEXT (\d+)', 'a string has at most {} characters'),
             ('labels', 'schema/idn.h', r'IDN_MAX_LABELS (\d+)', 'At most {} of its labels'),
             ('review', 'schema/checks.h', r'CHECKS_REVIEW_DAYS (\d+)', 'From {} days before'),
-            ('rules-warned', 'schema/checks.c', r'WARN_RULES_PER_KEY (\d+)', 'More than {} rules'),
+            ('rules-warned', 'schema/checks-receive.c', r'WARN_RULES_PER_KEY (\d+)', 'More than {} rules'),
             ('rules-refused', 'schema/ruledb.h', r'RULEDB_MAX_RULES_PER_KEY (\d+)', 'More than {} rules'),
             ('printed', 'schema/finding.c', r'MAX_PRINTED (\d+)', 'After the first {} only')):
         tap.check(f'limit/{name}', limit_is_documented, path, pattern, words)

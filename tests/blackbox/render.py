@@ -59,6 +59,13 @@ def live_files_are_merged():
         assert 'argv=/usr/libexec/tlsgate/policyd' in master, master
 
 
+def site_values(directory):
+    """Without config_directory, of which postconf 3.10 and 3.11 name the default for a main.cf of this very second."""
+    found = values(postconf(directory, '-n'))
+    found.pop('config_directory', None)
+    return found
+
+
 def what_apply_writes_is_what_render_wrote():
     document = {'receive': {'security_level': 'none'}, 'send': RULED['send']}
     with Site() as site:
@@ -75,8 +82,7 @@ def what_apply_writes_is_what_render_wrote():
         site.succeed('-s', 'doc.json', 'apply')
         assert '/gen/3/' in postconf(site.config, '-h', 'smtp_tls_policy_maps')
         site.succeed('-s', 'doc.json', 'render', '-o', 'again')
-        equal(values(postconf(site.folder / 'again', '-n')), values(postconf(site.folder / 'out', '-n')) | {
-            'config_directory': f' {site.folder}/again'})
+        equal(site_values(site.folder / 'again'), site_values(site.folder / 'out'))
 
 
 def without_postfix_only_our_values():
