@@ -10,7 +10,6 @@
 #include "network.h"
 #include "nexthop.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_RULE_NAME 64
@@ -83,13 +82,20 @@ is_date_form(const char *text)
 	return TRUE;
 }
 
+/* Of two or four digits. */
+static unsigned
+date_part(const char *digits)
+{
+	return (unsigned)g_ascii_strtoull(digits, NULL, 10);
+}
+
 static const char *
 check_date(char *text, size_t size)
 {
 	if (!is_date_form(text))
 		return "is not of the form YYYY-MM-DD";
-	int year = atoi(text), month = atoi(text + 5), day = atoi(text + 8);
-	if (year < 1 || month < 1 || day < 1 || !g_date_valid_dmy(day, month, year))
+	unsigned year = date_part(text), month = date_part(text + 5), day = date_part(text + 8);
+	if (year == 0 || !g_date_valid_dmy((GDateDay)day, (GDateMonth)month, (GDateYear)year))
 		return "is not a day of the calendar";
 	return NULL;
 }
