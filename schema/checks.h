@@ -10,6 +10,6 @@
 /* Days before review_by from which a warning is given. */
 #define CHECKS_REVIEW_DAYS 14
 
-/* Add what is contradictory (errors) or probably not meant (warnings). today is a day of the UTC
- * calendar as a Julian day (g_date_get_julian()), for review_by. */
+/* Add what is contradictory (errors) or probably not meant (warnings). today is a valid day of the
+ * UTC calendar as a Julian day (g_date_get_julian()), for review_by. */
 void checks_run(const Settings *settings, guint32 today, Findings *findings);

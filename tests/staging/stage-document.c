@@ -20,6 +20,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SOME_DAY 739000 /* in 2024 */
+
 /* "DOCUMENT: what was found". */
 static void
 report(const char *path, const Finding *finding)
@@ -107,7 +109,7 @@ stage_document(const char *path, const Snapshot *snapshot, GError **error)
 	document = g_bytes_new_take(text, size);
 	settings = settings_load(text, size, NULL, findings);
 	if (settings != NULL)
-		checks_run(settings, 0, findings);
+		checks_run(settings, SOME_DAY, findings);
 	return report_errors(path, findings) &&
 	       stage_settings(path, settings, document, snapshot, error);
 }
