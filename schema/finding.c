@@ -107,7 +107,6 @@ static const Kind kinds[] = {
 	[FINDING_NO_LIVE_TRUST_ANCHORS] = { "no-live-trust-anchors", SEVERITY_ERROR },
 	[FINDING_NO_SERVER_CERTIFICATE] = { "no-server-certificate", SEVERITY_ERROR },
 	[FINDING_NO_TABLE_TYPE] = { "no-table-type", SEVERITY_ERROR },
-	[FINDING_NOT_SUPPORTED_YET] = { "not-supported-yet", SEVERITY_ERROR },
 	[FINDING_NOT_UNDONE] = { "not-undone", SEVERITY_ERROR },
 	[FINDING_OLD_DOCUMENT_UNREADABLE] = { "old-document-unreadable", SEVERITY_WARNING },
 	[FINDING_POLICYD_CANNOT_RUN] = { "policyd-cannot-run", SEVERITY_ERROR },

@@ -82,6 +82,12 @@ is_spawned(const Settings *settings)
 	return settings->postfix.policyd.code == POLICYD_SPAWN;
 }
 
+const char *
+maincf_policy_socket(const Settings *settings)
+{
+	return is_spawned(settings) ? MAINCF_POLICY_SOCKET : MAINCF_SYSTEM_SOCKET;
+}
+
 /* The time limits bound what a hung policyd costs one recipient to 2 × 5 s + 1 s
  * (SMTPD_POLICY_README, "Policy client configuration", 3.7). policy_context names the generation
  * that this smtpd judges by. */
@@ -93,9 +99,7 @@ render_policy(const MainCfInput *input)
 	return g_strdup_printf("check_policy_service { unix:%s"
 			       ", timeout=5s, try_limit=2, retry_delay=1s"
 			       ", policy_context=%" G_GUINT64_FORMAT ", { default_action = %s } }",
-			       is_spawned(input->settings) ? MAINCF_POLICY_SOCKET
-							   : MAINCF_SYSTEM_SOCKET,
-			       input->generation,
+			       maincf_policy_socket(input->settings), input->generation,
 			       failure_actions[input->settings->receive.on_policy_failure.code]);
 }
 
@@ -528,6 +532,12 @@ maincf_named_generation(const char *value, const char *directory)
 	if ((found = strstr(value, prefix)) != NULL)
 		return parse_generation(found + strlen(prefix), "/");
 	return 0;
+}
+
+gboolean
+maincf_asks_service(const char *policy)
+{
+	return policy != NULL && strstr(policy, "unix:" MAINCF_POLICY_SOCKET ",") != NULL;
 }
 
 char *

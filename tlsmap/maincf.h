@@ -75,6 +75,13 @@ char *maincf_dup_with_first(const char *first, const char *rest);
  * tlsgate_policy, names; 0 where it names none. */
 guint64 maincf_named_generation(const char *value, const char *directory);
 
+/* Whether a value of tlsgate_policy asks the master.cf service, not a socket of the system's; NULL
+ * asks nobody. */
+gboolean maincf_asks_service(const char *policy);
+
+/* Where smtpd(8) asks policyd, relative to queue_directory. */
+const char *maincf_policy_socket(const Settings *settings);
+
 /* The master.cf service that runs policyd; NULL where there is none to be: no rules, or
  * postfix.policyd is "socket". The caller frees it. */
 char *maincf_dup_service(const Settings *settings, const char *generations_directory);

@@ -131,16 +131,6 @@ find_unusable_files(const Context *context)
 	check_row_anchors(context);
 }
 
-/* What the document may say and this version can't keep yet is never put in force. */
-static void
-find_not_supported(const Context *context)
-{
-	if (context->settings->postfix.policyd.code == POLICYD_SOCKET)
-		findings_add_live(context->findings, FINDING_NOT_SUPPORTED_YET, "postfix.policyd",
-				  "policyd of this version has no socket of its own; write "
-				  "\"spawn\"");
-}
-
 /* An older Postfix takes what it does not know for a parameter of the administrator's own, and
  * ignores it. */
 static void
@@ -319,8 +309,8 @@ find_foundations(const Context *context)
 }
 
 static void (*const obstacles[])(const Context *context) = {
-	find_too_old,         find_no_certificate, find_no_anchors,    find_unusable_files,
-	find_hidden_services, find_obsolete,       find_not_supported, find_foundations,
+	find_too_old,         find_no_certificate, find_no_anchors,  find_unusable_files,
+	find_hidden_services, find_obsolete,       find_foundations,
 };
 
 void

@@ -337,14 +337,15 @@ plan_parameter(Plan *plan, const MainCfParameter *parameter, gboolean adopt, Fin
 		g_ptr_array_add(plan->removes, g_strdup(parameter->name));
 }
 
-/* The service stays one generation longer than the last rule: until the reload, and in sessions
- * that go on, smtpd(8) still asks it. */
+/* The service stays one generation longer than the last rule, or than the change to a socket of the
+ * system: until the reload, and in sessions that go on, smtpd(8) still asks it. */
 static void
 plan_service(Plan *plan, gboolean adopt, Findings *findings)
 {
 	const char *live = plan->snapshot->service;
 	const char *written = plan->current != NULL ? plan->current->service : NULL;
-	gboolean is_asked = snapshot_value(plan->snapshot, MAINCF_POLICY_PARAMETER) != NULL;
+	gboolean is_asked =
+		maincf_asks_service(snapshot_value(plan->snapshot, MAINCF_POLICY_PARAMETER));
 
 	plan->service = maincf_dup_service(plan->settings, plan->directory);
 	if (plan->service == NULL && is_asked)

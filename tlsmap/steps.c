@@ -191,6 +191,13 @@ has_rules(const Apply *apply)
 	return has_changes(apply) && apply->plan->rules != NULL;
 }
 
+/* What the system starts runs by its own unit: only its answer tells. */
+static gboolean
+is_spawned(const Apply *apply)
+{
+	return has_rules(apply) && apply->settings->postfix.policyd.code == POLICYD_SPAWN;
+}
+
 static ExitCode
 check_policyd(Apply *apply, GError **error)
 {
@@ -259,7 +266,7 @@ run_reload(const Apply *apply, GError **error)
 static gboolean
 service_is_new(const Apply *apply)
 {
-	return has_rules(apply) && apply->plan->service_changes;
+	return is_spawned(apply) && apply->plan->service_changes;
 }
 
 static ExitCode
@@ -298,14 +305,14 @@ must_answer(const Apply *apply)
 static ExitCode
 await_answer(Apply *apply, GError **error)
 {
-	g_autofree char *path =
-		g_build_filename(apply->snapshot->queue_directory, MAINCF_POLICY_SOCKET, NULL);
+	const char *socket = maincf_policy_socket(apply->settings);
+	g_autofree char *path = g_build_filename(apply->snapshot->queue_directory, socket, NULL);
 	guint64 number = apply->plan->number;
 	g_autoptr(GError) failure = NULL;
 	gint64 reloaded = g_get_monotonic_time();
 	gboolean answers = socket_await(path, number, ANSWER_SECONDS, &failure);
 
-	if (answers && apply->plan->service_changes) {
+	if (answers && service_is_new(apply)) {
 		gint64 left = reloaded + SETTLE_MICROSECONDS - g_get_monotonic_time();
 		if (left > 0)
 			g_usleep(left);
@@ -313,10 +320,14 @@ await_answer(Apply *apply, GError **error)
 	}
 	if (answers)
 		return EXIT_DONE;
-	findings_add_live(apply->findings, FINDING_POLICYD_CANNOT_RUN, MAINCF_SERVICE "/unix",
-			  "policyd does not answer for the new rules: %s; nothing is in force, see "
-			  "Postfix's log",
-			  failure->message);
+	findings_add_live(
+		apply->findings, FINDING_POLICYD_CANNOT_RUN,
+		is_spawned(apply) ? MAINCF_SERVICE "/unix" : path,
+		"policyd does not answer for the new rules: %s; nothing is in force, see %s",
+		failure->message,
+		is_spawned(apply) ? "Postfix's log"
+				  : "whether the socket unit of this instance is started, "
+				    "and its log");
 	return EXIT_REFUSED;
 }
 
@@ -364,7 +375,7 @@ commit(Apply *apply, GError **error)
 static gboolean
 service_goes(const Apply *apply)
 {
-	return has_changes(apply) && apply->plan->service_changes && apply->plan->rules == NULL;
+	return has_changes(apply) && apply->plan->service_changes && apply->plan->service == NULL;
 }
 
 static ExitCode
@@ -405,7 +416,7 @@ static const Step steps[] = {
 	{ "plan", NULL, make_plan, NULL },
 	{ "generation", has_changes, build_generation, withdraw_generation },
 	{ "stage", has_changes, make_stage, NULL },
-	{ "policyd", has_rules, check_policyd, NULL },
+	{ "policyd", is_spawned, check_policyd, NULL },
 	{ "service", service_is_new, install_service, restore_service },
 	{ "answer", must_answer, await_answer, NULL },
 	{ "note", has_changes, note_reload, take_back_note },

@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """apply on a stock Debian Postfix and on a grown site: what is written, kept, and refused."""
 
+import contextlib
 import os
 import re
+import shutil
 import stat
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from lib.tlsmap import Tlsmap
+from lib.wait import until
 from lib.world import Tap, World
 
 RULE = {"name": "bank", "sender_domains": ["bank.example"]}
@@ -299,6 +304,63 @@ def old_sessions(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         assert world.send(mail_from="x@bank.example").accepted
 
 
+@contextlib.contextmanager
+def serving(world: World, tlsmap: Tlsmap) -> Iterator[None]:
+    """policyd at the socket that the system would make."""
+    gateway = world.gateway
+    folder = gateway.queue_dir / "tlsgate"
+    folder.mkdir(mode=0o755, exist_ok=True)
+    shutil.chown(folder, "tlsgate")
+    with subprocess.Popen([tlsmap.policyd, "--generations", gateway.config_dir / "tlsgate/gen", "--listen",
+                           f"unix:{folder}/policyd:mode=0666"], user="tlsgate", group="tlsgate",
+                          stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            until((folder / "policyd").is_socket, "policyd listens")
+            yield
+        finally:
+            server.terminate()
+
+
+def by_socket(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    """postfix.policyd: socket. The system's unit is played by serving()."""
+    def service() -> str:
+        return world.gateway.postconf("-M", "tlsgate/unix")
+
+    tlsmap.apply(tlsmap.document(receive={"rules": [RULE]}))
+    document = tlsmap.document(receive={"rules": [RULE]}, postfix={"policyd": "socket"})
+    with tap.case("a-socket-that-nobody-serves-is-refused"):
+        before = files(world)
+        run = tlsmap.run("apply", document=document)
+        assert run.returncode == 78 and "[policyd-cannot-run]" in run.stderr, run
+        assert "socket unit" in run.stderr, run
+        assert files(world) == before
+    with serving(world, tlsmap):
+        with tap.case("rules-by-a-socket-of-the-system"):
+            with world.session() as old:
+                old.ehlo("client.example")
+                tlsmap.apply(document)
+                assert "unix:tlsgate/policyd," in world.gateway.postconf("-h", "tlsgate_policy")
+                sent = world.send(mail_from="x@bank.example")
+                assert (sent.code, sent.enhanced) == (550, "5.7.10"), sent
+                assert service(), "sessions of before still ask it"
+                assert old.cmd("MAIL FROM:<x@bank.example>").code == 250
+                assert old.cmd("RCPT TO:<user@gw.example>").code == 550
+        with tap.case("the-service-goes-one-generation-later"):
+            rules = [RULE, {"name": "other", "sender_domains": ["shop.example"]}]
+            tlsmap.apply(tlsmap.document(receive={"rules": rules}, postfix={"policyd": "socket"}))
+            assert not service()
+            assert world.send(mail_from="x@shop.example").code == 550
+            assert tlsmap.run("plan").returncode == 0
+    with tap.case("a-socket-that-died-defers"):
+        sent = world.send(mail_from="x@bank.example")
+        assert (sent.code, sent.enhanced) == (451, "4.3.5"), sent
+    with tap.case("back-to-the-service-of-postfix"):
+        tlsmap.apply(tlsmap.document(receive={"rules": [RULE]}))
+        assert service()
+        assert world.send(mail_from="x@bank.example").code == 550
+        assert world.send(mail_from="x@shop.example").accepted
+
+
 def main(world: World, tap: Tap) -> None:
     tlsmap = Tlsmap(world)
     stock_debian(world, tap, tlsmap)
@@ -310,6 +372,7 @@ def main(world: World, tap: Tap) -> None:
     kept(world, tap, tlsmap)
     stopped(world, tap, tlsmap)
     old_sessions(world, tap, tlsmap)
+    by_socket(world, tap, tlsmap)
     chain_comes_and_goes(world, tap, tlsmap)
 
 
