@@ -103,6 +103,7 @@ static const Kind kinds[] = {
 	[FINDING_FOREIGN_SERVICE] = { "foreign-service", SEVERITY_ERROR },
 	[FINDING_FOREIGN_VALUE] = { "foreign-value", SEVERITY_ERROR },
 	[FINDING_HIDDEN_SERVICE] = { "hidden-service", SEVERITY_ERROR },
+	[FINDING_LOOPBACK_INHERITS] = { "loopback-inherits", SEVERITY_ERROR },
 	[FINDING_MAIN_CF_CHANGED] = { "main-cf-changed", SEVERITY_ERROR },
 	[FINDING_NO_LIVE_TRUST_ANCHORS] = { "no-live-trust-anchors", SEVERITY_ERROR },
 	[FINDING_NO_SERVER_CERTIFICATE] = { "no-server-certificate", SEVERITY_ERROR },

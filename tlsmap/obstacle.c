@@ -6,7 +6,9 @@
 #include "obstacle.h"
 
 #include "certificate.h"
+#include "listener.h"
 #include "maincf.h"
+#include "network.h"
 #include "texthash.h"
 
 #include <string.h>
@@ -208,6 +210,108 @@ find_hidden_services(const Context *context)
 	}
 }
 
+/* Whether anything hands mail to a listener: a filter gives back here what it has been given. */
+static gboolean
+is_named_as_target(const Snapshot *snapshot, const Listener *listener)
+{
+	static const char *const parameters[] = { "content_filter", "smtpd_proxy_filter" };
+
+	for (size_t i = 0; i < G_N_ELEMENTS(parameters); i++)
+		if (listener_is_target(listener,
+				       g_hash_table_lookup(snapshot->expanded, parameters[i])))
+			return TRUE;
+	for (size_t i = 0; i < snapshot->overrides->len; i++) {
+		const SnapshotOverride *override = snapshot->overrides->pdata[i];
+		if (listener_is_target(listener, override->value))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean
+has_network_listener(const GPtrArray *listeners)
+{
+	for (size_t i = 0; i < listeners->len; i++)
+		if (!((const Listener *)listeners->pdata[i])->is_loopback)
+			return TRUE;
+	return FALSE;
+}
+
+static gboolean
+is_yes(const char *value)
+{
+	return value != NULL && g_ascii_strcasecmp(value, "yes") == 0;
+}
+
+/* Whether the rules spare who sends to a listener on the loopback interface. */
+static gboolean
+is_loopback_exempt(const Settings *settings, const Listener *listener)
+{
+	const GArray *exempt = settings->receive.exempt_networks;
+	Network client, range;
+	const char *reason;
+
+	if (!network_parse_address(strstr(listener->endpoint, "::1") != NULL ? "::1" : "127.0.0.1",
+				   &client))
+		return FALSE;
+	for (size_t i = 0; i < settings_n_texts(exempt); i++)
+		if (network_parse(settings_text(exempt, i), &range, &reason) &&
+		    network_holds(&range, &client))
+			return TRUE;
+	return FALSE;
+}
+
+/* The -o line that keeps a service as it is; NULL: it is not touched. */
+static const char *
+loopback_cure(const Context *context, const Listener *listener)
+{
+	const Snapshot *snapshot = context->snapshot;
+	const char *service = listener->service;
+	const char *level = snapshot_override(snapshot, service, "smtpd_tls_security_level");
+	const char *wrapped = snapshot_override(snapshot, service, "smtpd_tls_wrappermode");
+	const char *demanded = snapshot_override(snapshot, service, "smtpd_tls_req_ccert");
+	const Settings *settings = context->settings;
+
+	if (settings->receive.security_level.code == SECURITY_ENCRYPT && level == NULL &&
+	    !is_yes(wrapped))
+		return "-o smtpd_tls_security_level=none";
+	if (settings->receive.client_certificate.code == CLIENT_CERTIFICATE_REQUIRE &&
+	    demanded == NULL && (level == NULL || strcmp(level, "encrypt") == 0))
+		return "-o smtpd_tls_req_ccert=no";
+	if (settings_n_rules(settings) > 0 && !is_loopback_exempt(settings, listener) &&
+	    snapshot_override(snapshot, service, "smtpd_recipient_restrictions") == NULL)
+		return "-o smtpd_recipient_restrictions=permit_mynetworks,reject "
+		       "-o smtpd_data_restrictions=";
+	return NULL;
+}
+
+/* A content filter, a web mailer or a cron job talks to such a listener in clear: its mail would be
+ * refused, and what a filter holds would bounce. */
+static void
+find_loopback_listeners(const Context *context)
+{
+	g_autoptr(GPtrArray) listeners = listener_list(context->snapshot);
+	gboolean is_gateway = has_network_listener(listeners);
+
+	for (size_t i = 0; i < listeners->len; i++) {
+		const Listener *listener = listeners->pdata[i];
+		if (!listener->is_smtpd || !listener->is_loopback ||
+		    is_unguarded(context->settings, listener->service) ||
+		    (!is_gateway && !is_named_as_target(context->snapshot, listener)))
+			continue;
+		const char *cure = loopback_cure(context, listener);
+		if (cure == NULL)
+			continue;
+		g_autofree char *where = g_strdup_printf(
+			"%s/master.cf: %s", context->snapshot->config_directory, listener->service);
+		findings_add_live(context->findings, FINDING_LOOPBACK_INHERITS, where,
+				  "only this machine itself sends to this service, and it would be "
+				  "refused for the want of TLS; write %s below it, and name it in "
+				  "postfix.unguarded_services",
+				  cure);
+	}
+}
+
 /* The parameters of before Postfix 2.3 are in force as long as no security level is set, and out of
  * it as soon as one is (postconf(5) smtpd_enforce_tls, smtp_tls_per_site, 3.7): whoever wrote them
  * would lose what they say without a word. */
@@ -309,8 +413,8 @@ find_foundations(const Context *context)
 }
 
 static void (*const obstacles[])(const Context *context) = {
-	find_too_old,         find_no_certificate, find_no_anchors,  find_unusable_files,
-	find_hidden_services, find_obsolete,       find_foundations,
+	find_too_old,         find_no_certificate,     find_no_anchors, find_unusable_files,
+	find_hidden_services, find_loopback_listeners, find_obsolete,   find_foundations,
 };
 
 void

@@ -17,6 +17,9 @@ static const char *const expanded_names[] = {
 	"mail_version",
 	"queue_directory",
 	"daemon_directory",
+	"inet_interfaces",
+	"content_filter",
+	"smtpd_proxy_filter",
 	"myorigin",
 	"mydomain",
 	"append_at_myorigin",
@@ -65,6 +68,7 @@ snapshot_free(Snapshot *snapshot)
 	g_clear_pointer(&snapshot->expanded, g_hash_table_unref);
 	g_clear_pointer(&snapshot->overrides, g_ptr_array_unref);
 	g_strfreev(snapshot->table_types);
+	g_strfreev(snapshot->entries);
 	g_free(snapshot->service);
 	g_clear_pointer(&snapshot->main_cf, g_bytes_unref);
 	g_clear_pointer(&snapshot->master_cf, g_bytes_unref);
@@ -84,6 +88,18 @@ snapshot_effective(const Snapshot *snapshot, const char *name)
 	const char *value = snapshot_value(snapshot, name);
 
 	return value != NULL ? value : g_hash_table_lookup(snapshot->defaults, name);
+}
+
+const char *
+snapshot_override(const Snapshot *snapshot, const char *service, const char *parameter)
+{
+	for (size_t i = 0; i < snapshot->overrides->len; i++) {
+		const SnapshotOverride *override = snapshot->overrides->pdata[i];
+		if (strcmp(override->service, service) == 0 &&
+		    strcmp(override->parameter, parameter) == 0)
+			return override->value;
+	}
+	return NULL;
 }
 
 gboolean
@@ -275,11 +291,13 @@ ask_configuration(Snapshot *snapshot, GError **error)
 	static const char *const values[] = { "-n", NULL };
 	static const char *const overrides[] = { "-P", NULL };
 	static const char *const service[] = { "-M", MAINCF_SERVICE "/unix", NULL };
+	static const char *const all[] = { "-M", NULL };
 	static const char *const types[] = { "-m", NULL };
 	const char *directory = snapshot->config_directory;
 	g_autofree char *set = NULL;
 	g_autofree char *overridden = NULL;
 	g_autofree char *entry = NULL;
+	g_autofree char *entries = NULL;
 	g_autofree char *known = NULL;
 
 	if (!read_file(directory, "main.cf", &snapshot->main_cf, error) ||
@@ -287,11 +305,13 @@ ask_configuration(Snapshot *snapshot, GError **error)
 	    !snapshot_ask(directory, values, &set, NULL, error) ||
 	    !snapshot_ask(directory, overrides, &overridden, NULL, error) ||
 	    !snapshot_ask(directory, service, &entry, NULL, error) ||
+	    !snapshot_ask(directory, all, &entries, NULL, error) ||
 	    !snapshot_ask(directory, types, &known, NULL, error))
 		return FALSE;
 	snapshot->values = snapshot_parse_values(set);
 	snapshot->overrides = parse_overrides(overridden);
 	snapshot->service = snapshot_dup_service_line(entry);
+	snapshot->entries = g_strsplit(g_strchomp(entries), "\n", -1);
 	snapshot->table_types = g_strsplit(g_strchomp(known), "\n", -1);
 	return TRUE;
 }

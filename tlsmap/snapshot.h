@@ -29,6 +29,7 @@ typedef struct {
 	GHashTable *expanded; /* of a few, as in force */
 	GPtrArray *overrides; /* of SnapshotOverride: -o in master.cf */
 	char **table_types;   /* postconf -m */
+	char **entries;       /* all of master.cf, one line each, without -o that stand below it */
 	char *service;        /* the master.cf entry "tlsgate/unix", one line; NULL: none */
 	GBytes *main_cf;      /* the files as they were read */
 	GBytes *master_cf;
@@ -49,6 +50,9 @@ const char *snapshot_value(const Snapshot *snapshot, const char *name);
 /* The value in force of an owned parameter: what main.cf sets, else Postfix's default; unexpanded.
  */
 const char *snapshot_effective(const Snapshot *snapshot, const char *name);
+
+/* What a service of master.cf says by -o of a parameter, or NULL; unexpanded. */
+const char *snapshot_override(const Snapshot *snapshot, const char *service, const char *parameter);
 
 gboolean snapshot_has_table_type(const Snapshot *snapshot, const char *type);
 

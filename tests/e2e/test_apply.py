@@ -361,6 +361,34 @@ def by_socket(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         assert world.send(mail_from="x@shop.example").accepted
 
 
+def loopback_listeners(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    """Where a filter gives mail back in clear, encrypt would refuse it."""
+    service = "127.0.0.1:10026"
+    world.gateway.postconf("-Me", f"{service}/inet={service} inet n - n - - smtpd")
+    world.gateway.reload()
+    strict = tlsmap.document(receive={"security_level": "encrypt"})
+    exposed = tlsmap.document(receive={"rules": [RULE], "exempt_networks": []})
+    refused(tap, world, tlsmap, "a-loopback-listener-that-would-inherit-encrypt", strict, "loopback-inherits")
+    refused(tap, world, tlsmap, "a-loopback-listener-whose-clients-no-rule-spares", exposed, "loopback-inherits")
+    with tap.case("the-lines-that-cure-a-loopback-listener-are-printed"):
+        for document in (strict, exposed):
+            cure = re.search(r"write (-o .*) below it", tlsmap.run("plan", document=document).stderr)
+            assert cure, tlsmap.run("plan").stderr
+            for setting in cure[1].removeprefix("-o ").split(" -o "):
+                world.gateway.postconf("-Pe", f"{service}/inet/{setting}")
+            document["postfix"]["unguarded_services"] = [f"{service}/inet"]
+            tlsmap.apply(document)
+            sent = world.send(mail_from="x@bank.example", server="127.0.0.1", port=10026, source="127.0.0.1")
+            assert sent.accepted and world.arrived(sent), sent
+            assert not world.send(mail_from="x@bank.example").accepted
+    with tap.case("a-loopback-listener-that-speaks-tls-at-once-needs-nothing"):
+        world.gateway.postconf("-MX", f"{service}/inet")
+        world.gateway.postconf("-Me", f"{service}/inet={service} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes")
+        tlsmap.apply(tlsmap.document(receive={"security_level": "encrypt"}))
+    world.gateway.postconf("-MX", f"{service}/inet")
+    world.gateway.reload()
+
+
 def main(world: World, tap: Tap) -> None:
     tlsmap = Tlsmap(world)
     stock_debian(world, tap, tlsmap)
@@ -373,6 +401,7 @@ def main(world: World, tap: Tap) -> None:
     stopped(world, tap, tlsmap)
     old_sessions(world, tap, tlsmap)
     by_socket(world, tap, tlsmap)
+    loopback_listeners(world, tap, tlsmap)
     chain_comes_and_goes(world, tap, tlsmap)
 
 

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* listener: the services of master.cf at which SMTP clients of the network arrive. Pure. */
+#pragma once
+
+#include "snapshot.h"
+
+#include <glib.h>
+
+typedef struct {
+	char *service;        /* "127.0.0.1:10025/inet", as postconf -P names it */
+	char *endpoint;       /* "127.0.0.1:10025" */
+	gboolean is_smtpd;    /* else postscreen(8), behind which an smtpd of type pass works */
+	gboolean is_loopback; /* only this machine itself reaches it */
+} Listener;
+
+/* All of them, in the order of master.cf; the caller unrefs. */
+GPtrArray *listener_list(const Snapshot *snapshot);
+
+/* Whether an entry of content_filter, smtpd_proxy_filter and the like ("scan:[127.0.0.1]:10025")
+ * leads to it; target may be NULL. */
+gboolean listener_is_target(const Listener *listener, const char *target);
