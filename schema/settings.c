@@ -186,6 +186,14 @@ settings_demands_trust(const SettingsRequire *require)
 	       require->issuers != NULL;
 }
 
+void
+settings_make_report_only(Settings *settings)
+{
+	for (size_t i = 0; i < settings_n_rules(settings); i++)
+		g_array_index(settings->receive.rules, SettingsRule, i).violation.code =
+			VIOLATION_REPORT;
+}
+
 const GArray *
 settings_rule_keys(const SettingsRule *rule, SelectorKind *kind)
 {

@@ -148,6 +148,9 @@ gboolean settings_send_has_anchors(const Settings *settings);
  */
 gboolean settings_demands_trust(const SettingsRequire *require);
 
+/* Let every rule only report what it finds, whatever its violation says. */
+void settings_make_report_only(Settings *settings);
+
 /* The list under whose items policyd looks the rule up, and which selector that is; NULL: the rule
  * has no selector. */
 typedef enum {

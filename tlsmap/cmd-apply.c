@@ -15,6 +15,7 @@ parse_arguments(char **arguments, Apply *apply)
 	} options[] = {
 		{ "--adopt", &apply->adopt },
 		{ "--no-reload", &apply->no_reload },
+		{ "--report-only", &apply->report_only },
 	};
 
 	for (; *arguments != NULL; arguments++) {
@@ -50,14 +51,17 @@ report(const Apply *apply)
 
 	output_changes(plan->changes);
 	if (!apply->is_nothing_to_do)
-		output_print("generation %" G_GUINT64_FORMAT " is in force%s\n", plan->number,
-			     moment->text);
+		output_print("generation %" G_GUINT64_FORMAT " is in force%s%s\n", plan->number,
+			     moment->text,
+			     plan->manifest->report_only ? "; its rules refuse nothing, they report"
+							 : "");
 	/* A Postfix that says all by itself has no generation. */
 	if (apply->is_nothing_to_do && plan->current == NULL)
 		return;
 	output_add_number("generation",
 			  apply->is_nothing_to_do ? plan->current->number : plan->number);
 	output_add_text("in_force", moment->word);
+	output_add_boolean("report_only", apply->report_only);
 }
 
 static ExitCode
@@ -72,6 +76,8 @@ run(const CommandContext *context, char **arguments)
 	ExitCode code = document_load(context, &document);
 	if (code != EXIT_DONE)
 		return document_report(context, &document, code);
+	if (apply.report_only)
+		settings_make_report_only(document.settings);
 	apply.config_directory = context->config_directory;
 	apply.settings = document.settings;
 	apply.document = document.input.bytes;
@@ -94,12 +100,15 @@ run(const CommandContext *context, char **arguments)
 const Command command_apply = {
 	.name = "apply",
 	.summary = "put the settings document in force",
-	.arguments = "[--adopt] [--no-reload]",
+	.arguments = "[--adopt] [--no-reload] [--report-only]",
 	.help = "Puts the settings document in force on this Postfix, all or nothing: a new generation\n"
 		"is built and proved beside what is in force, then one rename of main.cf commits it.\n"
 		"Prints what changed; when nothing changed, nothing is written, reloaded or printed.\n\n"
 		"  --adopt      take over values that somebody else set, instead of refusing them\n"
-		"  --no-reload  do not reload Postfix; its processes change one by one\n",
+		"  --no-reload  do not reload Postfix; its processes change one by one\n"
+		"  --report-only\n"
+		"               let every rule only report: mail passes, and the log says what would\n"
+		"               have been refused; apply without it enforces them\n",
 	.statuses = "0 done, 1 --strict, 64 usage, 65 document, 69 Postfix, 73 write, 75 lock, 77 "
 		    "denied, 78 refused",
 	.example = "tlsmap plan; tlsmap apply",

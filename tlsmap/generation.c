@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define MANIFEST_FORMAT 1
+#define MANIFEST_FORMAT 2
 /* What marks the number of a generation that never came into force as used. */
 #define WITHDRAWN ".withdrawn"
 
@@ -139,6 +139,7 @@ dup_manifest_text(const Manifest *manifest)
 	json_object_object_add(root, "format", json_object_new_int(MANIFEST_FORMAT));
 	json_object_object_add(root, "generation", json_object_new_uint64(manifest->number));
 	json_object_object_add(root, "parameters", parameters);
+	json_object_object_add(root, "report_only", json_object_new_boolean(manifest->report_only));
 	json_object_object_add(root, "service",
 			       manifest->service != NULL ? json_object_new_string(manifest->service)
 							 : NULL);
@@ -161,7 +162,7 @@ take_text(json_object *value, const char **text)
 static gboolean
 read_manifest(json_object *root, Manifest *manifest)
 {
-	json_object *format, *generation, *parameters, *service;
+	json_object *format, *generation, *parameters, *service, *report_only;
 	const char *text;
 
 	if (!json_object_object_get_ex(root, "format", &format) ||
@@ -171,9 +172,12 @@ read_manifest(json_object *root, Manifest *manifest)
 	    json_object_get_uint64(generation) != manifest->number ||
 	    !json_object_object_get_ex(root, "parameters", &parameters) ||
 	    !json_object_is_type(parameters, json_type_object) ||
+	    !json_object_object_get_ex(root, "report_only", &report_only) ||
+	    !json_object_is_type(report_only, json_type_boolean) ||
 	    !json_object_object_get_ex(root, "service", &service) || !take_text(service, &text))
 		return FALSE;
 	manifest->service = g_strdup(text);
+	manifest->report_only = json_object_get_boolean(report_only);
 	json_object_object_foreach(parameters, name, value)
 	{
 		if (!take_text(value, &text))

@@ -21,6 +21,7 @@ typedef struct {
 	guint64 number;
 	GHashTable *parameters; /* name -> value; NULL value: it was not set (gen/0 only) */
 	char *service;          /* the master.cf entry, NULL: none */
+	gboolean report_only;   /* its rules were compiled to report, whatever the document says */
 } Manifest;
 
 Manifest *manifest_new(guint64 number);

@@ -213,6 +213,13 @@ output_add_number(const char *key, guint64 number)
 }
 
 void
+output_add_boolean(const char *key, gboolean value)
+{
+	if (output.is_json)
+		append(output.parts, key, json_object_new_boolean(value));
+}
+
+void
 output_add_item(const char *text)
 {
 	output_add_text(NULL, text);

@@ -39,6 +39,7 @@ void output_begin_object(const char *key);
 void output_end(void);
 void output_add_text(const char *key, const char *text);
 void output_add_number(const char *key, guint64 number);
+void output_add_boolean(const char *key, gboolean value);
 
 /* Items of the list: a text; a pair of texts; an object of texts, where NULL becomes null. */
 typedef struct {

@@ -167,8 +167,11 @@ load_old_settings(Plan *plan, Findings *findings)
 	path = generation_dup_path(plan->directory, plan->current->number, GENERATION_DOCUMENT);
 	if (g_file_get_contents(path, &document, &size, NULL))
 		plan->old_settings = settings_load(document, size, NULL, errors);
-	if (plan->old_settings != NULL && findings_count(errors, SEVERITY_ERROR) == 0)
+	if (plan->old_settings != NULL && findings_count(errors, SEVERITY_ERROR) == 0) {
+		if (plan->current->report_only)
+			settings_make_report_only(plan->old_settings);
 		return;
+	}
 	g_clear_pointer(&plan->old_settings, settings_free);
 	findings_add_live(findings, FINDING_OLD_DOCUMENT_UNREADABLE, path,
 			  "this version of tlsmap can't read the document in force: what would "

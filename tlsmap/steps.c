@@ -103,6 +103,7 @@ make_plan(Apply *apply, GError **error)
 		return EXIT_NO_POSTFIX;
 	if (findings_count(apply->findings, SEVERITY_ERROR) > 0)
 		return EXIT_REFUSED;
+	apply->plan->manifest->report_only = apply->report_only;
 	apply->is_reload_owed = g_file_test(owed, G_FILE_TEST_EXISTS);
 	apply->is_nothing_to_do = !plan_has_changes(apply->plan);
 	if (apply->snapshot->is_running && apply->no_reload && apply->plan->service_changes &&

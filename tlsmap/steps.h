@@ -17,6 +17,7 @@ typedef struct {
 	GBytes *document;
 	gboolean adopt;
 	gboolean no_reload;
+	gboolean report_only; /* settings say so already; the generation is to say it too */
 	Findings *findings;
 	/* Filled on the way. */
 	Snapshot *snapshot;

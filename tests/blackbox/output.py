@@ -295,7 +295,7 @@ USAGE = (
      'check: unexpected argument "--json"; accepted is none (options of tlsmap itself stand before "check"); '
      'see tlsmap check --help'),
     ('unknown-argument', ['apply', '--force'], 'apply',
-     'apply: unexpected argument "--force"; accepted is [--adopt] [--no-reload] (options of tlsmap itself stand '
+     'apply: unexpected argument "--force"; accepted is [--adopt] [--no-reload] [--report-only] (options of tlsmap itself stand '
      'before "apply"); see tlsmap apply --help'),
     ('version-too-old', ['render', '--postfix-version', '2.0'], 'render',
      '--postfix-version "2.0": accepted is 3.5 or newer, like 3.7; see tlsmap render --help'),

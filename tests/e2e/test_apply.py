@@ -3,6 +3,7 @@
 """apply on a stock Debian Postfix and on a grown site: what is written, kept, and refused."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -361,6 +362,35 @@ def by_socket(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         assert world.send(mail_from="x@shop.example").accepted
 
 
+def report_only(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    document = tlsmap.document(receive={"rules": [RULE, {"name": "later", "sender_domains": ["shop.example"],
+                                                         "violation": "defer"}]})
+    with tap.case("report-only-lets-mail-pass-and-says-what-it-would-do"):
+        assert "they report" in tlsmap.apply(document, "--report-only")
+        for sender in ("x@bank.example", "x@shop.example"):
+            sent = world.send(mail_from=sender)
+            assert sent.accepted and world.arrived(sent), sent
+        for rule in ("bank", "later"):
+            assert f"report only: TLS required by rule {rule}:" in world.gateway.log(), rule
+    with tap.case("report-only-again-changes-nothing"):
+        run = tlsmap.run("apply", "--report-only")
+        assert (run.returncode, run.stdout) == (0, ""), run
+    with tap.case("plan-shows-that-rules-only-report"):
+        run = tlsmap.run("plan")
+        assert run.returncode == 1 and run.stdout.count("[stricter]") == 2, run
+        assert "[weaker]" not in run.stdout, run
+    with tap.case("apply-without-it-enforces"):
+        tlsmap.apply(document)
+        assert world.send(mail_from="x@bank.example").code == 550
+        assert world.send(mail_from="x@shop.example").code == 450
+        run = tlsmap.run("--json", "apply", "--report-only")
+        assert json.loads(run.stdout)["report_only"] is True, run
+        assert {change["direction"] for change in json.loads(run.stdout)["changes"]} == {"weaker"}, run
+    with tap.case("levels-are-enforced-all-the-same"):
+        tlsmap.apply(tlsmap.document(receive={"security_level": "encrypt", "rules": [RULE]}), "--report-only")
+        assert world.send(mail_from="x@bank.example").code == 530
+
+
 def loopback_listeners(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
     """Where a filter gives mail back in clear, encrypt would refuse it."""
     service = "127.0.0.1:10026"
@@ -402,6 +432,7 @@ def main(world: World, tap: Tap) -> None:
     old_sessions(world, tap, tlsmap)
     by_socket(world, tap, tlsmap)
     loopback_listeners(world, tap, tlsmap)
+    report_only(world, tap, tlsmap)
     chain_comes_and_goes(world, tap, tlsmap)
 
 
