@@ -114,6 +114,8 @@ static const Kind kinds[] = {
 	[FINDING_POSTCONF_WARNING] = { "postconf-warning", SEVERITY_ERROR },
 	[FINDING_STAGED_DIFFERS] = { "staged-differs", SEVERITY_ERROR },
 	[FINDING_POSTFIX_TOO_OLD] = { "postfix-too-old", SEVERITY_ERROR },
+	[FINDING_POLICYD_SILENT] = { "policyd-silent", SEVERITY_ERROR },
+	[FINDING_REPORT_ONLY] = { "report-only", SEVERITY_WARNING },
 	[FINDING_RELOAD_NEEDED] = { "reload-needed", SEVERITY_ERROR },
 	[FINDING_UNUSABLE_FILE] = { "unusable-file", SEVERITY_ERROR },
 };

@@ -32,6 +32,7 @@ extern const Command command_check;
 extern const Command command_init;
 extern const Command command_plan;
 extern const Command command_render;
+extern const Command command_status;
 
 /* Say why the run fails, in one message (output_error()). */
 void command_complain(const char *format, ...) G_GNUC_PRINTF(1, 2);

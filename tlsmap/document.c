@@ -96,6 +96,21 @@ document_load(const CommandContext *context, Document *document)
 	return findings_count(document->findings, SEVERITY_ERROR) > 0 ? EXIT_DOCUMENT : EXIT_DONE;
 }
 
+gboolean
+document_read_again(Document *document, Findings *findings)
+{
+	gsize size;
+
+	input_clear(&document->input);
+	if (!input_take(&document->input, document->path, FALSE))
+		return FALSE;
+	const char *text = g_bytes_get_data(document->input.bytes, &size);
+	document->settings = settings_load(text, size, NULL, findings);
+	if (document->settings != NULL)
+		checks_run(document->settings, today(), findings);
+	return findings_count(findings, SEVERITY_ERROR) == 0;
+}
+
 ExitCode
 document_report(const CommandContext *context, Document *document, ExitCode code)
 {
@@ -113,6 +128,6 @@ document_report(const CommandContext *context, Document *document, ExitCode code
 	if (code != EXIT_DONE || !context->is_strict ||
 	    findings_count(document->findings, SEVERITY_WARNING) == 0)
 		return code;
-	output_blame_warnings();
+	output_blame_findings();
 	return EXIT_CHANGES;
 }

@@ -28,6 +28,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Document, document_clear)
  * way, and are for document_report(). */
 ExitCode document_load(const CommandContext *context, Document *document);
 
+/* Read the document at path, with findings of its own: it was good once. FALSE where it can't be
+ * read any more, or has an error. */
+gboolean document_read_again(Document *document, Findings *findings) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Show all findings, those added since included (output_findings()); the result is code, or where
  * code is EXIT_DONE and --strict was given, EXIT_CHANGES if there is a warning. */
 ExitCode document_report(const CommandContext *context, Document *document, ExitCode code);

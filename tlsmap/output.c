@@ -19,7 +19,7 @@
 
 static struct {
 	gboolean is_json;
-	gboolean is_blamed_on_warnings;
+	gboolean is_blamed_on_findings;
 	const char *command;
 	char *error;
 	/* JSON text, the items separated by commas. */
@@ -143,9 +143,9 @@ output_findings(const Findings *findings, const FindingStyle *style)
 }
 
 void
-output_blame_warnings(void)
+output_blame_findings(void)
 {
-	output.is_blamed_on_warnings = TRUE;
+	output.is_blamed_on_findings = TRUE;
 }
 
 void
@@ -278,7 +278,7 @@ status_word(ExitCode code)
 	case EXIT_DONE:
 		return "ok";
 	case EXIT_CHANGES:
-		return output.is_blamed_on_warnings ? "findings" : "changes";
+		return output.is_blamed_on_findings ? "findings" : "changes";
 	case EXIT_DOCUMENT:
 		/* One that can't be read has no findings. */
 		return output.error == NULL ? "findings" : "error";

@@ -25,8 +25,8 @@ void output_note(const char *message);
 /* All findings, located: on standard error, or in the object. */
 void output_findings(const Findings *findings, const FindingStyle *style);
 
-/* The exit status is 1 because of warnings, not because of changes. */
-void output_blame_warnings(void);
+/* The exit status is 1 because of findings, not because of changes. */
+void output_blame_findings(void);
 
 /* For people alone: on standard output; with --json nothing. */
 void output_print(const char *format, ...) G_GNUC_PRINTF(1, 2);

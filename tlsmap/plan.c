@@ -466,6 +466,18 @@ plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, 
 	return g_steal_pointer(&plan);
 }
 
+gboolean
+plan_find_in_force(const Snapshot *snapshot, Manifest **manifest, Findings *findings,
+		   GError **error)
+{
+	g_autoptr(Plan) plan = new_plan(NULL, NULL, snapshot);
+
+	if (!find_current(plan, FALSE, findings, error))
+		return FALSE;
+	*manifest = g_steal_pointer(&plan->current);
+	return TRUE;
+}
+
 Plan *
 plan_make_values(const Settings *settings, const Snapshot *snapshot, guint64 number,
 		 Findings *findings, GError **error)

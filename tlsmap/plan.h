@@ -38,6 +38,11 @@ typedef struct {
 Plan *plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot,
 		gboolean adopt, Findings *findings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The manifest of the generation in force, which the caller frees; NULL: none is. What speaks
+ * against it goes to findings. FALSE with error when something can't be read. */
+gboolean plan_find_in_force(const Snapshot *snapshot, Manifest **manifest, Findings *findings,
+			    GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* What apply --adopt would write into main.cf and master.cf if it were generation number: sets,
  * removes and service; nothing else is filled in, and nobody asks what forbids it. The errors are
  * those that leave a value unknown. NULL with error when something can't be read. */

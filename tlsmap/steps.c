@@ -51,6 +51,15 @@ dup_path(const Apply *apply, const char *file)
 	return g_build_filename(apply->snapshot->config_directory, "tlsgate", file, NULL);
 }
 
+gboolean
+steps_is_reload_owed(const Snapshot *snapshot)
+{
+	g_autofree char *path =
+		g_build_filename(snapshot->config_directory, "tlsgate", RELOAD_OWED_FILE, NULL);
+
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 static char *
 dup_config_path(const Apply *apply, const char *file)
 {
@@ -91,8 +100,6 @@ take_lock(Apply *apply, GError **error)
 static ExitCode
 make_plan(Apply *apply, GError **error)
 {
-	g_autofree char *owed = dup_path(apply, RELOAD_OWED_FILE);
-
 	g_clear_pointer(&apply->snapshot, snapshot_free);
 	ExitCode code = look(apply, error);
 	if (code != EXIT_DONE)
@@ -104,7 +111,7 @@ make_plan(Apply *apply, GError **error)
 	if (findings_count(apply->findings, SEVERITY_ERROR) > 0)
 		return EXIT_REFUSED;
 	apply->plan->manifest->report_only = apply->report_only;
-	apply->is_reload_owed = g_file_test(owed, G_FILE_TEST_EXISTS);
+	apply->is_reload_owed = steps_is_reload_owed(apply->snapshot);
 	apply->is_nothing_to_do = !plan_has_changes(apply->plan);
 	if (apply->snapshot->is_running && apply->no_reload && apply->plan->service_changes &&
 	    apply->plan->service != NULL) {

@@ -34,6 +34,9 @@ typedef struct {
 void apply_clear(Apply *apply);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Apply, apply_clear)
 
+/* Whether an earlier run owes Postfix a reload. */
+gboolean steps_is_reload_owed(const Snapshot *snapshot);
+
 /* Take all steps; when one fails, the ones before it are undone in reverse, unless main.cf was
  * committed. EXIT_DONE, or why not: then error is set, or findings say it. */
 ExitCode steps_run(Apply *apply, GError **error);

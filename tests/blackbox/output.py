@@ -279,9 +279,9 @@ def a_relative_directory_becomes_absolute():
 
 USAGE = (
     ('no-command', [], None,
-     'no command is named; accepted are init, check, render, plan and apply; see tlsmap --help'),
+     'no command is named; accepted are init, check, render, plan, apply and status; see tlsmap --help'),
     ('unknown-command', ['frob\x1b[2J'], None,
-     'there is no command "frob\\u001b[2J"; accepted are init, check, render, plan and apply; see tlsmap --help'),
+     'there is no command "frob\\u001b[2J"; accepted are init, check, render, plan, apply and status; see tlsmap --help'),
     ('unknown-option', ['--frob', 'check'], None,
      'there is no option "--frob"; accepted are -c DIR, -s FILE, --json, --strict, --version and --help; '
      'see tlsmap --help'),

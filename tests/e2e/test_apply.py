@@ -11,6 +11,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lib.tlsmap import Tlsmap
 from lib.wait import until
@@ -391,6 +392,68 @@ def report_only(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         assert world.send(mail_from="x@bank.example").code == 530
 
 
+def status(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    """From a whole Postfix without tlsgate on; each thing that is off is seen alone."""
+    def look(code: int) -> tuple[dict[str, Any], list[str]]:
+        run = tlsmap.run("--json", "status")
+        assert run.returncode == code, run
+        found = json.loads(run.stdout)
+        return found, [finding["id"] for finding in found["findings"]]
+
+    document = tlsmap.document(receive={"rules": [RULE]}, send={"security_level": "encrypt"})
+    with tap.case("status-before-the-first-apply"):
+        assert "generation" not in look(0)[0]
+    with tap.case("status-when-all-is-well"):
+        tlsmap.apply(document)
+        found, ids = look(0)
+        assert (found["generation"], found["running"], found["report_only"], found["policyd"],
+                found["settings_file"], ids) == (1, True, False, "answers", "same", []), found
+    with tap.case("status-sees-an-edited-value"):
+        world.gateway.set(smtp_tls_security_level="may")
+        assert look(1)[1] == ["drift"]
+        world.gateway.set(smtp_tls_security_level="encrypt")
+        look(0)
+    with tap.case("status-sees-a-token-behind-others"):
+        lists = world.gateway.postconf("-h", "smtpd_data_restrictions")
+        world.gateway.set(smtpd_data_restrictions="permit_mynetworks, $tlsgate_policy")
+        assert look(1)[1] == ["drift"]
+        world.gateway.set(smtpd_data_restrictions=lists)
+    with tap.case("status-sees-a-service-that-hides-the-rules"):
+        world.gateway.postconf("-Pe", "smtp/inet/smtpd_data_restrictions=")
+        assert look(1)[1] == ["hidden-service"]
+        world.gateway.postconf("-PX", "smtp/inet/smtpd_data_restrictions")
+    with tap.case("status-sees-a-changed-file-of-the-generation"):
+        rules = world.gateway.config_dir / "tlsgate/gen/1/rules.db"
+        whole = rules.read_bytes()
+        rules.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        assert "drift" in look(1)[1]
+        rules.write_bytes(whole)
+        look(0)
+    with tap.case("status-sees-a-policyd-that-does-not-answer"):
+        rules.rename(rules.with_suffix(".away"))
+        found, ids = look(1)
+        assert found["policyd"] == "silent" and "policyd-silent" in ids, found
+        rules.with_suffix(".away").rename(rules)
+    with tap.case("status-sees-another-settings-file"):
+        tlsmap.settings.write_text("{}")
+        assert look(0)[0]["settings_file"] == "differs"
+        tlsmap.settings.unlink()
+        assert look(0)[0]["settings_file"] == "missing"
+    with tap.case("status-sees-a-reload-that-is-owed"):
+        run = tlsmap.run("apply", "--no-reload", document=document | {"send": {"security_level": "may"}})
+        assert run.returncode == 0, run
+        assert look(1)[1] == ["reload-needed"]
+    with tap.case("status-sees-a-review-that-is-due"):
+        tlsmap.apply(tlsmap.document(receive={"rules": [RULE | {"review_by": "2020-02-29"}]}))
+        assert look(1)[1] == ["review-due"]
+    with tap.case("status-says-loudly-that-rules-only-report"):
+        tlsmap.apply(document, "--report-only")
+        found, ids = look(1)
+        assert found["report_only"] and ids == ["report-only"], found
+        run = tlsmap.run("status")
+        assert "NO RULE IS ENFORCED" in run.stderr and "only report" in run.stdout, run
+
+
 def loopback_listeners(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
     """Where a filter gives mail back in clear, encrypt would refuse it."""
     service = "127.0.0.1:10026"
@@ -434,6 +497,8 @@ def main(world: World, tap: Tap) -> None:
     loopback_listeners(world, tap, tlsmap)
     report_only(world, tap, tlsmap)
     chain_comes_and_goes(world, tap, tlsmap)
+    world.replace_gateway("minimal")
+    status(world, tap, tlsmap)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd-status: what is in force on this Postfix, and what is off about it; changes nothing. */
+#include "checks.h"
+#include "document.h"
+#include "maincf.h"
+#include "output.h"
+#include "plan.h"
+#include "snapshot.h"
+#include "socket.h"
+#include "steps.h"
+
+#include <string.h>
+
+#define ANSWER_SECONDS 5
+
+typedef struct {
+	const Snapshot *snapshot;
+	const Manifest *manifest; /* of the generation in force */
+	Document in_force;        /* its document */
+	Document *file;           /* the settings file; its findings are what is off */
+	const char *file_says;    /* beside what is in force: "same", "differs" or "missing" */
+} Status;
+
+/* What plan would change to have again what the generation wrote. */
+static void
+report_drift(const Status *status, const Plan *plan)
+{
+	for (guint i = 0; i < plan->changes->len; i++) {
+		const Change *change = &g_array_index(plan->changes, Change, i);
+		g_autofree char *where =
+			g_strdup_printf("%s %s", change_kind_word(change->kind), change->name);
+		findings_add_live(status->file->findings, FINDING_DRIFT, where,
+				  "found \"%s\", but generation %" G_GUINT64_FORMAT
+				  " has \"%s\"; apply puts it right, with --adopt where somebody "
+				  "else wrote it",
+				  change->old_value != NULL ? change->old_value : "(not set)",
+				  status->manifest->number,
+				  change->new_value != NULL ? change->new_value : "(not set)");
+	}
+}
+
+static gboolean
+find_drift(const Status *status, GError **error)
+{
+	g_autoptr(Plan) plan = plan_make(status->in_force.settings, status->in_force.input.bytes,
+					 status->snapshot, TRUE, status->file->findings, error);
+
+	if (plan == NULL)
+		return FALSE;
+	report_drift(status, plan);
+	return TRUE;
+}
+
+static void
+find_reload_owed(const Status *status)
+{
+	if (steps_is_reload_owed(status->snapshot))
+		findings_add_live(
+			status->file->findings, FINDING_RELOAD_NEEDED, "Postfix",
+			"a reload is owed: processes that began before the last apply "
+			"still have what was in force then; run apply, or postfix reload");
+}
+
+static void
+find_report_only(const Status *status)
+{
+	if (status->manifest->report_only)
+		findings_add_live(status->file->findings, FINDING_REPORT_ONLY, "rules",
+				  "NO RULE IS ENFORCED: mail that they forbid passes and is only "
+				  "reported (apply --report-only); apply without it enforces them");
+}
+
+/* "answers", "silent" or "unused". */
+static const char *
+ask_policyd(const Status *status)
+{
+	const Snapshot *snapshot = status->snapshot;
+	g_autofree char *path = g_build_filename(
+		snapshot->queue_directory, maincf_policy_socket(status->in_force.settings), NULL);
+	g_autoptr(GError) cause = NULL;
+
+	if (settings_n_rules(status->in_force.settings) == 0 || !snapshot->is_running)
+		return "unused";
+	if (socket_ask(path, status->manifest->number, ANSWER_SECONDS, &cause))
+		return "answers";
+	findings_add_live(status->file->findings, FINDING_POLICYD_SILENT, path,
+			  "policyd does not answer for generation %" G_GUINT64_FORMAT
+			  ": %s; until it does, smtpd answers each recipient by on_policy_failure",
+			  status->manifest->number, cause->message);
+	return "silent";
+}
+
+/* A document may have a hundred doubts that were known when it was applied; only what time has
+ * brought is news. A new date in the settings file counts at once: nothing else depends on it. */
+static void
+find_reviews(const Findings *all, Findings *findings)
+{
+	for (size_t i = 0; i < findings_n(all); i++) {
+		const Finding *finding = findings_nth(all, i);
+		if (finding->id == FINDING_REVIEW_DUE)
+			findings_add(findings, finding->id, finding->offset, "%s",
+				     finding->message);
+	}
+}
+
+static gboolean
+look_at_file(Status *status, GError **error)
+{
+	g_autoptr(Findings) all = findings_new();
+	g_autoptr(Findings) ignored = findings_new();
+	Document *file = status->file;
+
+	status->file_says = g_file_test(file->path, G_FILE_TEST_EXISTS) ? "differs" : "missing";
+	if (!document_read_again(file, all))
+		return TRUE;
+	if (status->manifest->report_only)
+		settings_make_report_only(file->settings);
+	g_autoptr(Plan) plan = plan_make(file->settings, file->input.bytes, status->snapshot, TRUE,
+					 ignored, error);
+	if (plan == NULL)
+		return FALSE;
+	if (!plan_has_changes(plan))
+		status->file_says = "same";
+	find_reviews(all, file->findings);
+	return TRUE;
+}
+
+static void
+report(const Status *status)
+{
+	const char *policyd = ask_policyd(status);
+	size_t n_rules = settings_n_rules(status->in_force.settings);
+
+	output_print("generation %" G_GUINT64_FORMAT " is in force%s\n", status->manifest->number,
+		     status->snapshot->is_running ? "" : ", but Postfix is not running");
+	output_print("rules: %zu%s\n", n_rules,
+		     n_rules == 0                    ? ""
+		     : status->manifest->report_only ? ", which only report"
+						     : ", enforced");
+	output_print("policyd: %s\n", policyd);
+	output_print("%s: %s\n", status->file->path,
+		     strcmp(status->file_says, "same") == 0 ? "as in force"
+		     : strcmp(status->file_says, "differs") == 0
+			     ? "differs from what is in force; see plan"
+			     : "is not there");
+	output_add_number("generation", status->manifest->number);
+	output_add_boolean("running", status->snapshot->is_running);
+	output_add_boolean("report_only", status->manifest->report_only);
+	output_add_text("policyd", policyd);
+	output_add_text("settings_file", status->file_says);
+}
+
+static ExitCode
+look(Status *status, GError **error)
+{
+	g_autoptr(Findings) known = findings_new();
+
+	if (!document_read_again(&status->in_force, known)) {
+		findings_add_live(status->file->findings, FINDING_DRIFT, status->in_force.path,
+				  "the document of the generation in force can't be read; apply "
+				  "--adopt builds a new one");
+		return EXIT_CHANGES;
+	}
+	if (status->manifest->report_only)
+		settings_make_report_only(status->in_force.settings);
+	if (!find_drift(status, error) || !look_at_file(status, error))
+		return EXIT_NO_POSTFIX;
+	find_reload_owed(status);
+	find_report_only(status);
+	report(status);
+	return findings_n(status->file->findings) > 0 ? EXIT_CHANGES : EXIT_DONE;
+}
+
+static ExitCode
+look_at(const Snapshot *snapshot, Document *file, GError **error)
+{
+	g_autofree char *directory = generation_dup_directory(snapshot->config_directory);
+	g_autoptr(Manifest) manifest = NULL;
+
+	if (!plan_find_in_force(snapshot, &manifest, file->findings, error))
+		return EXIT_NO_POSTFIX;
+	if (manifest == NULL) {
+		output_print("tlsgate is not in force on this Postfix\n");
+		return findings_n(file->findings) > 0 ? EXIT_CHANGES : EXIT_DONE;
+	}
+	Status status = { .snapshot = snapshot, .manifest = manifest, .file = file };
+	status.in_force.path =
+		generation_dup_path(directory, manifest->number, GENERATION_DOCUMENT);
+	ExitCode code = look(&status, error);
+	document_clear(&status.in_force);
+	return code;
+}
+
+static ExitCode
+run(const CommandContext *context, char **arguments)
+{
+	g_auto(Document) file = { .findings = findings_new() };
+	g_autoptr(GError) error = NULL;
+
+	if (arguments[0] != NULL)
+		return command_refuse_argument(&command_status, arguments[0]);
+	g_autoptr(Snapshot) snapshot = snapshot_take(context->config_directory, &error);
+	if (snapshot == NULL)
+		return command_fail(EXIT_NO_POSTFIX, error);
+	file.path = document_dup_path(context);
+	file.input.bytes = g_bytes_new_static("", 0);
+	ExitCode code = look_at(snapshot, &file, &error);
+	if (error != NULL)
+		return command_fail(code, error);
+	if (code == EXIT_CHANGES)
+		output_blame_findings();
+	return document_report(context, &file, code);
+}
+
+const Command command_status = {
+	.name = "status",
+	.summary = "show what is in force, and what is off",
+	.help = "Shows which generation is in force, whether its rules are enforced and policyd answers\n"
+		"for them, and whether the settings file still says the same. What is off is said on\n"
+		"standard error: values that somebody edited, a reload that is owed, reviews that are due,\n"
+		"rules that only report. Nothing is changed.\n",
+	.statuses = "0 all is well, 1 something is off, 64 usage, 69 Postfix",
+	.example = "tlsmap status || echo 'look at the TLS settings'",
+	.run = run,
+};
