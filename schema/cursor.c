@@ -96,11 +96,27 @@ skip(Cursor *cursor)
 	} while (depth > 0 && next(cursor) != READER_ERROR);
 }
 
+/* What a value of the wrong type is called. */
+static const char *
+event_words(ReaderEvent event)
+{
+	static const char *const words[] = {
+		[READER_OBJECT] = "an object", [READER_OBJECT_END] = "the end of an object",
+		[READER_ARRAY] = "an array",   [READER_ARRAY_END] = "the end of an array",
+		[READER_KEY] = "a key",        [READER_STRING] = "a string",
+		[READER_NUMBER] = "a number",  [READER_TRUE] = "true",
+		[READER_FALSE] = "false",      [READER_NULL] = "null",
+		[READER_END] = "the end",      [READER_ERROR] = "an error",
+	};
+
+	return words[event];
+}
+
 static void
 refuse_type(Cursor *cursor, const char *accepted)
 {
 	findings_add(cursor->findings, FINDING_WRONG_TYPE, cursor_place(cursor),
-		     "found %s; accepted is %s", reader_event_words(cursor->event), accepted);
+		     "found %s; accepted is %s", event_words(cursor->event), accepted);
 	skip(cursor);
 }
 

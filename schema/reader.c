@@ -74,21 +74,6 @@ reader_error(const Reader *reader, const char **message)
 	return reader->error;
 }
 
-const char *
-reader_event_words(ReaderEvent event)
-{
-	static const char *const words[] = {
-		[READER_OBJECT] = "an object", [READER_OBJECT_END] = "the end of an object",
-		[READER_ARRAY] = "an array",   [READER_ARRAY_END] = "the end of an array",
-		[READER_KEY] = "a key",        [READER_STRING] = "a string",
-		[READER_NUMBER] = "a number",  [READER_TRUE] = "true",
-		[READER_FALSE] = "false",      [READER_NULL] = "null",
-		[READER_END] = "the end",      [READER_ERROR] = "an error",
-	};
-
-	return words[event];
-}
-
 G_GNUC_PRINTF(4, 5)
 static ReaderEvent
 fail(Reader *reader, size_t offset, FindingId error, const char *format, ...)
@@ -289,6 +274,20 @@ plain_length(const char *text, size_t size)
 }
 
 /* Read the string whose opening quote is at the reader's place. */
+static void
+fail_control_character(Reader *reader, unsigned char c)
+{
+	if (c == '\0')
+		fail(reader, reader->at, FINDING_CONTROL_CHARACTER,
+		     "a NUL byte in a string, which no setting of Postfix can hold; is the file "
+		     "damaged?");
+	else
+		fail(reader, reader->at, FINDING_CONTROL_CHARACTER,
+		     "a raw control character 0x%02x in a string; is a closing quote missing? A "
+		     "wanted one is written as \\u%04x",
+		     c, c);
+}
+
 static gboolean
 read_string(Reader *reader)
 {
@@ -312,10 +311,7 @@ read_string(Reader *reader)
 			return TRUE;
 		}
 		if (c < ' ') {
-			fail(reader, reader->at, FINDING_CONTROL_CHARACTER,
-			     "a raw control character 0x%02x in a string; is a closing quote missing? "
-			     "A wanted one is written as \\u%04x",
-			     c, c);
+			fail_control_character(reader, c);
 			return FALSE;
 		}
 		if (c == '\\' ? !read_escape(reader) : !read_wide_character(reader))
@@ -359,7 +355,7 @@ scan_number(Reader *reader)
 	if (skip_one_of(reader, "eE")) {
 		skip_one_of(reader, "+-");
 		if (skip_digits(reader) == 0)
-			return "a digit must follow the exponent";
+			return "a digit must follow the e of an exponent";
 	}
 	/* "12abc", "1.2.3", "1-2" */
 	if (!at_end(reader) && (g_ascii_isalnum(peek(reader)) || strchr("+-._", peek(reader))) &&
@@ -537,6 +533,19 @@ finish(Reader *reader)
 	return READER_END;
 }
 
+/* What some editors save: a mark, or a NUL in each of the first characters. */
+static gboolean
+is_utf16(const Reader *reader)
+{
+	const char *p = reader->text;
+
+	if (reader->size < 4)
+		return FALSE;
+	return memcmp(p, "\xff\xfe", 2) == 0 || memcmp(p, "\xfe\xff", 2) == 0 ||
+	       (p[0] != '\0' && p[1] == '\0' && p[2] != '\0' && p[3] == '\0') ||
+	       (p[0] == '\0' && p[1] != '\0' && p[2] == '\0' && p[3] != '\0');
+}
+
 /* Before the first event. */
 static gboolean
 check_start(Reader *reader)
@@ -544,6 +553,9 @@ check_start(Reader *reader)
 	if (reader->size >= 3 && memcmp(reader->text, "\xef\xbb\xbf", 3) == 0)
 		fail(reader, 0, FINDING_BYTE_ORDER_MARK,
 		     "the file begins with a byte-order mark; save it as UTF-8 without one");
+	else if (is_utf16(reader))
+		fail(reader, 0, FINDING_UNEXPECTED_CHARACTER,
+		     "the file is UTF-16; save it as UTF-8");
 	skip_blanks(reader);
 	if (!reader->failed && at_end(reader))
 		fail(reader, 0, FINDING_EMPTY_DOCUMENT,

@@ -45,6 +45,3 @@ const char *reader_text(const Reader *reader);
 
 /* What kind of error it was, and its message; borrowed. */
 FindingId reader_error(const Reader *reader, const char **message);
-
-/* The event in words, as in "found an object"; static. */
-const char *reader_event_words(ReaderEvent event);
