@@ -2,6 +2,7 @@
 /* cmd-status: what is in force on this Postfix, and what is off about it; changes nothing. */
 #include "checks.h"
 #include "document.h"
+#include "hole.h"
 #include "maincf.h"
 #include "output.h"
 #include "plan.h"
@@ -55,10 +56,10 @@ static void
 find_reload_owed(const Status *status)
 {
 	if (steps_is_reload_owed(status->snapshot))
-		findings_add_live(
-			status->file->findings, FINDING_RELOAD_NEEDED, "Postfix",
-			"a reload is owed: processes that began before the last apply "
-			"still have what was in force then; run apply, or postfix reload");
+		findings_add_live(status->file->findings, FINDING_RELOAD_NEEDED, "Postfix",
+				  "a reload is owed: processes that began before the last apply "
+				  "still have what was in force then; run apply, which "
+				  "makes it");
 }
 
 static void
@@ -150,6 +151,12 @@ report(const Status *status)
 	output_add_text("settings_file", status->file_says);
 }
 
+static void
+note_hole(const char *text, void *data)
+{
+	command_note("%s", text);
+}
+
 static ExitCode
 look(Status *status, GError **error)
 {
@@ -168,6 +175,7 @@ look(Status *status, GError **error)
 	find_reload_owed(status);
 	find_report_only(status);
 	report(status);
+	hole_visit(status->in_force.settings, status->snapshot, note_hole, NULL);
 	return findings_n(status->file->findings) > 0 ? EXIT_CHANGES : EXIT_DONE;
 }
 
@@ -218,7 +226,8 @@ const Command command_status = {
 	.help = "Shows which generation is in force, whether its rules are enforced and policyd answers\n"
 		"for them, and whether the settings file still says the same. What is off is said on\n"
 		"standard error: values that somebody edited, a reload that is owed, reviews that are due,\n"
-		"rules that only report. Nothing is changed.\n",
+		"rules that only report. Mail that Postfix takes in without asking policyd is noted.\n"
+		"Nothing is changed.\n",
 	.statuses = "0 all is well, 1 something is off, 64 usage, 69 Postfix",
 	.example = "tlsmap status || echo 'look at the TLS settings'",
 	.run = run,

@@ -446,6 +446,22 @@ def status(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
     with tap.case("status-sees-a-review-that-is-due"):
         tlsmap.apply(tlsmap.document(receive={"rules": [RULE | {"review_by": "2020-02-29"}]}))
         assert look(1)[1] == ["review-due"]
+    with tap.case("status-notes-mail-that-no-rule-is-asked-about"):
+        def notes() -> set[str]:
+            words = ("sendmail(1)", "qmqpd", "proxy", "<postmaster>")
+            return {word for word in words for note in look(0)[0].get("notes", []) if word in note}
+
+        tlsmap.apply(tlsmap.document())
+        assert notes() == set(), "without rules there is none to ask"
+        tlsmap.apply(document)
+        assert notes() == {"sendmail(1)"}
+        tlsmap.apply(tlsmap.document(receive={"rules": [{"name": "home", "recipient_domains": ["gw.example"]}]}))
+        assert notes() == {"sendmail(1)", "<postmaster>"}
+        world.gateway.postconf("-Me", "628/inet=628 inet n - n - - qmqpd")
+        world.gateway.postconf("-Me", "2525/inet=2525 inet n - n - - smtpd -o smtpd_upstream_proxy_protocol=haproxy")
+        assert notes() == {"sendmail(1)", "<postmaster>", "qmqpd", "proxy"}
+        for service in ("628/inet", "2525/inet"):
+            world.gateway.postconf("-MX", service)
     with tap.case("status-says-loudly-that-rules-only-report"):
         tlsmap.apply(document, "--report-only")
         found, ids = look(1)
