@@ -13,7 +13,7 @@ plan_document(const CommandContext *context, Document *document)
 
 	if (snapshot == NULL)
 		return command_fail(EXIT_NO_POSTFIX, error);
-	g_autoptr(Plan) plan = plan_make(document->settings, document->input.bytes, snapshot, FALSE,
+	g_autoptr(Plan) plan = plan_make(document->settings, document->input.bytes, snapshot, 0,
 					 document->findings, &error);
 	if (plan == NULL)
 		return command_fail(EXIT_NO_POSTFIX, error);

@@ -43,8 +43,9 @@ report_drift(const Status *status, const Plan *plan)
 static gboolean
 find_drift(const Status *status, GError **error)
 {
-	g_autoptr(Plan) plan = plan_make(status->in_force.settings, status->in_force.input.bytes,
-					 status->snapshot, TRUE, status->file->findings, error);
+	g_autoptr(Plan) plan =
+		plan_make(status->in_force.settings, status->in_force.input.bytes, status->snapshot,
+			  PLAN_ADOPT, status->file->findings, error);
 
 	if (plan == NULL)
 		return FALSE;
@@ -116,8 +117,8 @@ look_at_file(Status *status, GError **error)
 		return TRUE;
 	if (status->manifest->report_only)
 		settings_make_report_only(file->settings);
-	g_autoptr(Plan) plan = plan_make(file->settings, file->input.bytes, status->snapshot, TRUE,
-					 ignored, error);
+	g_autoptr(Plan) plan = plan_make(file->settings, file->input.bytes, status->snapshot,
+					 PLAN_ADOPT, ignored, error);
 	if (plan == NULL)
 		return FALSE;
 	if (!plan_has_changes(plan))
@@ -187,7 +188,7 @@ look_at(const Snapshot *snapshot, Document *file, GError **error)
 
 	if (!plan_find_in_force(snapshot, &manifest, file->findings, error))
 		return EXIT_NO_POSTFIX;
-	if (manifest == NULL) {
+	if (manifest == NULL || manifest_is_removal(manifest)) {
 		output_print("tlsgate is not in force on this Postfix\n");
 		return findings_n(file->findings) > 0 ? EXIT_CHANGES : EXIT_DONE;
 	}

@@ -29,9 +29,11 @@ typedef struct {
 
 extern const Command command_apply;
 extern const Command command_check;
+extern const Command command_history;
 extern const Command command_init;
 extern const Command command_plan;
 extern const Command command_render;
+extern const Command command_rollback;
 extern const Command command_status;
 
 /* Say why the run fails, in one message (output_error()). */

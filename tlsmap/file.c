@@ -142,6 +142,16 @@ file_rename(const char *old_path, const char *new_path, GError **error)
 	return file_sync(directory, error);
 }
 
+gboolean
+file_exchange(const char *path, const char *other, GError **error)
+{
+	g_autofree char *directory = g_path_get_dirname(other);
+
+	if (renameat2(AT_FDCWD, path, AT_FDCWD, other, RENAME_EXCHANGE) != 0)
+		return fail(error, "can't exchange", other);
+	return file_sync(directory, error);
+}
+
 static int
 remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
 {

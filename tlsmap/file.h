@@ -25,6 +25,10 @@ gboolean file_sync(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
  * (src/util/dict.c, dict_load_file_xt(), 3.7): for files that nobody else writes. */
 gboolean file_date_back(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Exchange two paths in one step, and bring the directory of the second to the disk. */
+gboolean file_exchange(const char *path, const char *other, GError **error)
+	G_GNUC_WARN_UNUSED_RESULT;
+
 /* rename(2), and the directory of new_path brought to the disk. */
 gboolean file_rename(const char *old_path, const char *new_path, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;

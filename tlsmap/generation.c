@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MANIFEST_FORMAT 2
 /* What marks the number of a generation that never came into force as used. */
@@ -26,6 +27,7 @@ manifest_new(guint64 number)
 	Manifest *manifest = g_new0(Manifest, 1);
 
 	manifest->number = number;
+	manifest->rollback_of = -1;
 	manifest->parameters = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return manifest;
 }
@@ -44,6 +46,12 @@ void
 manifest_set(Manifest *manifest, const char *name, const char *value)
 {
 	g_hash_table_replace(manifest->parameters, g_strdup(name), g_strdup(value));
+}
+
+gboolean
+manifest_is_removal(const Manifest *manifest)
+{
+	return manifest->rollback_of == 0;
 }
 
 char *
@@ -139,6 +147,7 @@ dup_manifest_text(const Manifest *manifest)
 	json_object_object_add(root, "format", json_object_new_int(MANIFEST_FORMAT));
 	json_object_object_add(root, "generation", json_object_new_uint64(manifest->number));
 	json_object_object_add(root, "parameters", parameters);
+	json_object_object_add(root, "rollback_of", json_object_new_int64(manifest->rollback_of));
 	json_object_object_add(root, "report_only", json_object_new_boolean(manifest->report_only));
 	json_object_object_add(root, "service",
 			       manifest->service != NULL ? json_object_new_string(manifest->service)
@@ -162,7 +171,7 @@ take_text(json_object *value, const char **text)
 static gboolean
 read_manifest(json_object *root, Manifest *manifest)
 {
-	json_object *format, *generation, *parameters, *service, *report_only;
+	json_object *format, *generation, *parameters, *service, *report_only, *rollback_of;
 	const char *text;
 
 	if (!json_object_object_get_ex(root, "format", &format) ||
@@ -172,11 +181,14 @@ read_manifest(json_object *root, Manifest *manifest)
 	    json_object_get_uint64(generation) != manifest->number ||
 	    !json_object_object_get_ex(root, "parameters", &parameters) ||
 	    !json_object_is_type(parameters, json_type_object) ||
+	    !json_object_object_get_ex(root, "rollback_of", &rollback_of) ||
+	    !json_object_is_type(rollback_of, json_type_int) ||
 	    !json_object_object_get_ex(root, "report_only", &report_only) ||
 	    !json_object_is_type(report_only, json_type_boolean) ||
 	    !json_object_object_get_ex(root, "service", &service) || !take_text(service, &text))
 		return FALSE;
 	manifest->service = g_strdup(text);
+	manifest->rollback_of = json_object_get_int64(rollback_of);
 	manifest->report_only = json_object_get_boolean(report_only);
 	json_object_object_foreach(parameters, name, value)
 	{
@@ -312,6 +324,24 @@ fill(const char *place, const GenerationParts *parts, GError **error)
 	return write_bytes(place, GENERATION_MANIFEST, manifest, error) && sync_all(place, error);
 }
 
+gint64
+generation_time(const char *directory, guint64 number)
+{
+	g_autofree char *path = generation_dup_path(directory, number, GENERATION_MANIFEST);
+	struct stat status;
+
+	return stat(path, &status) == 0 ? status.st_mtime : 0;
+}
+
+/* In one step where there is one already: only gen/0 ever is. */
+static gboolean
+put_in_place(const char *place, const char *final, GError **error)
+{
+	if (!g_file_test(final, G_FILE_TEST_EXISTS))
+		return file_rename(place, final, error);
+	return file_exchange(place, final, error) && file_remove_tree(place, error);
+}
+
 gboolean
 generation_build(const char *directory, guint64 number, const GenerationParts *parts,
 		 GError **error)
@@ -323,7 +353,7 @@ generation_build(const char *directory, guint64 number, const GenerationParts *p
 	place = g_strconcat(final, ".new", NULL);
 	if (!file_remove_tree(place, error) || !file_make_directory(place, error))
 		return FALSE;
-	if (!fill(place, parts, error) || !file_rename(place, final, error)) {
+	if (!fill(place, parts, error) || !put_in_place(place, final, error)) {
 		/* The cause is told already. */
 		if (!file_remove_tree(place, NULL))
 			g_debug("%s is left behind", place);

@@ -21,10 +21,15 @@ typedef struct {
 	guint64 number;
 	GHashTable *parameters; /* name -> value; NULL value: it was not set (gen/0 only) */
 	char *service;          /* the master.cf entry, NULL: none */
+	gint64 rollback_of;     /* the generation whose document it has again; -1: none */
 	gboolean report_only;   /* its rules were compiled to report, whatever the document says */
 } Manifest;
 
 Manifest *manifest_new(guint64 number);
+
+/* Whether tlsgate was taken out of this Postfix: then it wrote nothing, and has no document. */
+gboolean manifest_is_removal(const Manifest *manifest);
+
 void manifest_free(Manifest *manifest);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Manifest, manifest_free)
 
@@ -63,7 +68,11 @@ typedef struct {
 	const Manifest *manifest;
 } GenerationParts;
 
+/* When gen/N was built, in seconds since the epoch; 0 where that can't be told. */
+gint64 generation_time(const char *directory, guint64 number);
+
 /* Build gen/N beside its place, prove that every row of the table can be read back, bring it to the
- * disk, and rename it to its place. FALSE with error; then gen/N is not there. */
+ * disk, and rename it to its place; gen/0 takes the place of an older one in one step. FALSE with
+ * error; then gen/N is what it was. */
 gboolean generation_build(const char *directory, guint64 number, const GenerationParts *parts,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -27,7 +27,7 @@ static struct {
 	GString *findings;
 	size_t n_more; /* findings that are left out */
 	GString *parts;
-	char closer; /* of the list or object that is open in parts */
+	GString *closers; /* of the lists and objects that are open in parts, the innermost last */
 } output;
 
 void
@@ -37,6 +37,7 @@ output_use_json(void)
 	output.notes = g_string_new(NULL);
 	output.findings = g_string_new(NULL);
 	output.parts = g_string_new(NULL);
+	output.closers = g_string_new(NULL);
 }
 
 void
@@ -175,8 +176,10 @@ begin(const char *key, char opener, char closer)
 	if (!output.is_json)
 		return;
 	append_comma(output.parts);
-	g_string_append_printf(output.parts, "\"%s\":%c", key, opener);
-	output.closer = closer;
+	if (key != NULL)
+		g_string_append_printf(output.parts, "\"%s\":", key);
+	g_string_append_c(output.parts, opener);
+	g_string_append_c(output.closers, closer);
 }
 
 void
@@ -194,8 +197,11 @@ output_begin_object(const char *key)
 void
 output_end(void)
 {
-	if (output.is_json)
-		g_string_append_c(output.parts, output.closer);
+	if (!output.is_json)
+		return;
+	g_return_if_fail(output.closers->len > 0);
+	g_string_append_c(output.parts, output.closers->str[output.closers->len - 1]);
+	g_string_truncate(output.closers, output.closers->len - 1);
 }
 
 void

@@ -33,7 +33,8 @@ void output_print(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void output_write(const char *text, size_t size);
 
 /* For programs alone: members of the object, in this order; without --json nothing. Between
- * output_begin_…() and output_end() what is added goes into that list or object. */
+ * output_begin_…() and output_end() what is added goes into that list or object; as an item of a
+ * list one has no key: NULL. */
 void output_begin_list(const char *key);
 void output_begin_object(const char *key);
 void output_end(void);

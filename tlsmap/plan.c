@@ -40,6 +40,12 @@ plan_has_changes(const Plan *plan)
 	return plan->changes->len > 0;
 }
 
+static gboolean
+is_removal(const Plan *plan)
+{
+	return (plan->flags & PLAN_REMOVE) != 0;
+}
+
 /* What is in force. */
 
 /* The part of the live value that is ours to judge: of a list the first element. */
@@ -95,8 +101,7 @@ named_generation(const Plan *plan)
 /* A generation that can't be read has written nobody knows what; what was there before the first
  * apply can't be had anew. */
 static void
-refuse_damage(const Plan *plan, guint64 number, const GError *damage, gboolean adopt,
-	      Findings *findings)
+refuse_damage(const Plan *plan, guint64 number, const GError *damage, Findings *findings)
 {
 	if (number == 0)
 		findings_add_live(
@@ -104,7 +109,7 @@ refuse_damage(const Plan *plan, guint64 number, const GError *damage, gboolean a
 			"%s: what was there before the first apply is not known any more; "
 			"restore gen/0 from a backup",
 			damage->message);
-	else if (!adopt)
+	else if ((plan->flags & PLAN_ADOPT) == 0)
 		findings_add_live(findings, FINDING_DRIFT, plan->directory,
 				  "%s; apply --adopt builds a new generation", damage->message);
 }
@@ -112,7 +117,7 @@ refuse_damage(const Plan *plan, guint64 number, const GError *damage, gboolean a
 /* Without rows and rules main.cf names none: then it is the newest whose values are there, else the
  * newest, from which main.cf was edited away. */
 static gboolean
-find_current(Plan *plan, gboolean adopt, Findings *findings, GError **error)
+find_current(Plan *plan, Findings *findings, GError **error)
 {
 	g_autoptr(GArray) numbers = generation_list(plan->directory, error);
 	guint64 named = named_generation(plan);
@@ -127,7 +132,7 @@ find_current(Plan *plan, gboolean adopt, Findings *findings, GError **error)
 			continue;
 		manifest = generation_load(plan->directory, number, &damage);
 		if (manifest == NULL)
-			refuse_damage(plan, number, damage, adopt, findings);
+			refuse_damage(plan, number, damage, findings);
 		else if (number == 0)
 			plan->origin = manifest;
 		else if (plan->current == NULL)
@@ -144,7 +149,7 @@ find_current(Plan *plan, gboolean adopt, Findings *findings, GError **error)
 			findings, FINDING_DRIFT, plan->directory,
 			"generation 0 is not there: what this Postfix had before the first "
 			"apply is not known any more; restore gen/0 from a backup");
-	if (named != 0 && plan->current == NULL && !adopt)
+	if (named != 0 && plan->current == NULL && (plan->flags & PLAN_ADOPT) == 0)
 		findings_add_live(findings, FINDING_DRIFT, plan->directory,
 				  "main.cf names generation %" G_GUINT64_FORMAT
 				  ", which is not there; apply --adopt builds a new one",
@@ -162,7 +167,7 @@ load_old_settings(Plan *plan, Findings *findings)
 	g_autofree char *document = NULL;
 	gsize size = 0;
 
-	if (plan->current == NULL)
+	if (plan->current == NULL || manifest_is_removal(plan->current))
 		return;
 	path = generation_dup_path(plan->directory, plan->current->number, GENERATION_DOCUMENT);
 	if (g_file_get_contents(path, &document, &size, NULL))
@@ -184,7 +189,7 @@ old_send_level(const Plan *plan)
 {
 	if (plan->old_settings != NULL)
 		return plan->old_settings->send.security_level.code;
-	if (plan->current != NULL)
+	if (plan->current != NULL && !manifest_is_removal(plan->current))
 		return SECURITY_SECURE;
 	const char *live = snapshot_value(plan->snapshot, "smtp_tls_security_level");
 	int code = live != NULL && *live != '\0' ? names_code(&names_security_level, live)
@@ -246,7 +251,7 @@ dup_rendered(const Plan *plan, const MainCfParameter *parameter, guint64 number)
 		.table = table,
 	};
 
-	return parameter->render(&input);
+	return is_removal(plan) ? NULL : parameter->render(&input);
 }
 
 /* What a parameter gets that the document does not name: if we wrote it, what was there before
@@ -312,7 +317,7 @@ dup_written(const Plan *plan, const MainCfParameter *parameter, const char *want
 
 /* Work out one parameter: what people see, and what would be written. */
 static void
-plan_parameter(Plan *plan, const MainCfParameter *parameter, gboolean adopt, Findings *findings)
+plan_parameter(Plan *plan, const MainCfParameter *parameter, Findings *findings)
 {
 	const char *live = live_value(plan->snapshot, parameter);
 	guint64 in_force = plan->current != NULL ? plan->current->number : plan->number;
@@ -328,7 +333,7 @@ plan_parameter(Plan *plan, const MainCfParameter *parameter, gboolean adopt, Fin
 	if (differs(live, wanted)) {
 		change_add(plan->changes, CHANGE_PARAMETER, parameter->name, live, wanted,
 			   parameter->compare(live, wanted));
-		if (!adopt)
+		if ((plan->flags & PLAN_ADOPT) == 0)
 			refuse_foreign(plan, parameter, live, wanted, findings);
 	}
 	if (!differs(live, to_write))
@@ -343,21 +348,24 @@ plan_parameter(Plan *plan, const MainCfParameter *parameter, gboolean adopt, Fin
 /* The service stays one generation longer than the last rule, or than the change to a socket of the
  * system: until the reload, and in sessions that go on, smtpd(8) still asks it. */
 static void
-plan_service(Plan *plan, gboolean adopt, Findings *findings)
+plan_service(Plan *plan, Findings *findings)
 {
 	const char *live = plan->snapshot->service;
 	const char *written = plan->current != NULL ? plan->current->service : NULL;
 	gboolean is_asked =
 		maincf_asks_service(snapshot_value(plan->snapshot, MAINCF_POLICY_PARAMETER));
 
-	plan->service = maincf_dup_service(plan->settings, plan->directory);
-	if (plan->service == NULL && is_asked)
+	if (is_removal(plan))
+		plan->service = g_strdup(plan->origin != NULL ? plan->origin->service : NULL);
+	else
+		plan->service = maincf_dup_service(plan->settings, plan->directory);
+	if (plan->service == NULL && is_asked && !is_removal(plan))
 		plan->service = g_strdup(live);
 	plan->service_changes = g_strcmp0(live, plan->service) != 0;
 	plan->manifest->service = g_strdup(plan->service);
 	if (!plan->service_changes)
 		return;
-	if (live != NULL && g_strcmp0(live, written) != 0 && !adopt) {
+	if (live != NULL && g_strcmp0(live, written) != 0 && (plan->flags & PLAN_ADOPT) == 0) {
 		g_autofree char *where = g_strdup_printf("%s/master.cf: " MAINCF_SERVICE "/unix",
 							 plan->snapshot->config_directory);
 		findings_add_live(
@@ -366,10 +374,13 @@ plan_service(Plan *plan, gboolean adopt, Findings *findings)
 			"it by apply --adopt",
 			live);
 	}
-	/* Its removal alone is no reason to touch anything. */
-	if (plan->service != NULL)
+	/* Its end alone is no reason to touch anything, but where all of tlsgate goes. */
+	if (plan->service != NULL || is_removal(plan))
 		change_add(plan->changes, CHANGE_SERVICE, MAINCF_SERVICE "/unix", live,
-			   plan->service, live == NULL ? CHANGE_STRICTER : CHANGE_EQUAL);
+			   plan->service,
+			   live == NULL            ? CHANGE_STRICTER
+			   : plan->service == NULL ? CHANGE_WEAKER
+						   : CHANGE_EQUAL);
 }
 
 /* Whether the file of the generation in force holds bytes. */
@@ -421,27 +432,28 @@ plan_contents(Plan *plan)
 
 /* The parameters and the service of generation number. */
 static gboolean
-plan_values(Plan *plan, guint64 number, gboolean adopt, Findings *findings, GError **error)
+plan_values(Plan *plan, guint64 number, Findings *findings, GError **error)
 {
-	if (!find_current(plan, adopt, findings, error))
+	if (!find_current(plan, findings, error))
 		return FALSE;
 	plan->number = number;
 	plan->table_type = choose_table_type(plan, findings);
 	plan->manifest = manifest_new(number);
 	for (size_t i = 0; i < maincf_n_parameters(); i++)
-		plan_parameter(plan, maincf_parameter(i), adopt, findings);
-	plan_service(plan, adopt, findings);
+		plan_parameter(plan, maincf_parameter(i), findings);
+	plan_service(plan, findings);
 	return TRUE;
 }
 
 static Plan *
-new_plan(const Settings *settings, GBytes *document, const Snapshot *snapshot)
+new_plan(const Settings *settings, GBytes *document, const Snapshot *snapshot, PlanFlags flags)
 {
 	Plan *plan = g_new0(Plan, 1);
 
 	plan->settings = settings;
 	plan->document = document;
 	plan->snapshot = snapshot;
+	plan->flags = flags;
 	plan->directory = generation_dup_directory(snapshot->config_directory);
 	plan->sets = g_ptr_array_new_with_free_func(g_free);
 	plan->removes = g_ptr_array_new_with_free_func(g_free);
@@ -450,19 +462,20 @@ new_plan(const Settings *settings, GBytes *document, const Snapshot *snapshot)
 }
 
 Plan *
-plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, gboolean adopt,
+plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, PlanFlags flags,
 	  Findings *findings, GError **error)
 {
-	g_autoptr(Plan) plan = new_plan(settings, document, snapshot);
+	g_autoptr(Plan) plan = new_plan(settings, document, snapshot, flags);
 	guint64 number;
 
 	if (!generation_next(plan->directory, &number, error) ||
-	    !plan_values(plan, number, adopt, findings, error))
+	    !plan_values(plan, number, findings, error))
 		return NULL;
 	load_old_settings(plan, findings);
 	plan_contents(plan);
 	plan_files(plan);
-	obstacle_find(plan->settings, plan->snapshot, findings);
+	if (!is_removal(plan))
+		obstacle_find(plan->settings, plan->snapshot, findings);
 	return g_steal_pointer(&plan);
 }
 
@@ -470,9 +483,9 @@ gboolean
 plan_find_in_force(const Snapshot *snapshot, Manifest **manifest, Findings *findings,
 		   GError **error)
 {
-	g_autoptr(Plan) plan = new_plan(NULL, NULL, snapshot);
+	g_autoptr(Plan) plan = new_plan(NULL, NULL, snapshot, 0);
 
-	if (!find_current(plan, FALSE, findings, error))
+	if (!find_current(plan, findings, error))
 		return FALSE;
 	*manifest = g_steal_pointer(&plan->current);
 	return TRUE;
@@ -482,7 +495,7 @@ Plan *
 plan_make_values(const Settings *settings, const Snapshot *snapshot, guint64 number,
 		 Findings *findings, GError **error)
 {
-	g_autoptr(Plan) plan = new_plan(settings, NULL, snapshot);
+	g_autoptr(Plan) plan = new_plan(settings, NULL, snapshot, PLAN_ADOPT);
 
-	return plan_values(plan, number, TRUE, findings, error) ? g_steal_pointer(&plan) : NULL;
+	return plan_values(plan, number, findings, error) ? g_steal_pointer(&plan) : NULL;
 }

@@ -10,11 +10,17 @@
 
 #include <glib.h>
 
+typedef enum {
+	PLAN_ADOPT = 1 << 0,  /* take over foreign values instead of refusing them */
+	PLAN_REMOVE = 1 << 1, /* take tlsgate out of this Postfix; settings are those of {} */
+} PlanFlags;
+
 typedef struct {
 	/* Borrowed. */
 	const Settings *settings;
 	GBytes *document;
 	const Snapshot *snapshot;
+	PlanFlags flags;
 	/* What is in force. */
 	char *directory;        /* CONFIG_DIR/tlsgate/gen */
 	Manifest *origin;       /* generation 0; NULL before the first apply */
@@ -33,10 +39,10 @@ typedef struct {
 	GArray *changes; /* of Change, for people; empty: nothing to do */
 } Plan;
 
-/* Work it out. What the live Postfix forbids goes to findings as errors; adopt takes over foreign
- * values instead of refusing them. NULL with error when something can't be read. */
+/* Work it out. What the live Postfix forbids goes to findings as errors. NULL with error when
+ * something can't be read. */
 Plan *plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot,
-		gboolean adopt, Findings *findings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+		PlanFlags flags, Findings *findings, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The manifest of the generation in force, which the caller frees; NULL: none is. What speaks
  * against it goes to findings. FALSE with error when something can't be read. */

@@ -96,6 +96,22 @@ take_lock(Apply *apply, GError **error)
 	return EXIT_LOCKED;
 }
 
+static PlanFlags
+plan_flags(const Apply *apply)
+{
+	return (apply->adopt ? PLAN_ADOPT : 0) | (apply->rollback_of == 0 ? PLAN_REMOVE : 0);
+}
+
+/* Which generation is to come next was decided by the one that was in force. */
+static gboolean
+is_as_expected(const Apply *apply)
+{
+	const Manifest *current = apply->plan->current;
+
+	return apply->expected_current == 0 ||
+	       (current != NULL && current->number == apply->expected_current);
+}
+
 /* plan: under the lock everything is looked at again. */
 static ExitCode
 make_plan(Apply *apply, GError **error)
@@ -104,13 +120,20 @@ make_plan(Apply *apply, GError **error)
 	ExitCode code = look(apply, error);
 	if (code != EXIT_DONE)
 		return code;
-	apply->plan = plan_make(apply->settings, apply->document, apply->snapshot, apply->adopt,
-				apply->findings, error);
+	apply->plan = plan_make(apply->settings, apply->document, apply->snapshot,
+				plan_flags(apply), apply->findings, error);
 	if (apply->plan == NULL)
 		return EXIT_NO_POSTFIX;
+	if (!is_as_expected(apply))
+		findings_add_live(apply->findings, FINDING_MAIN_CF_CHANGED, "main.cf",
+				  "generation %" G_GUINT64_FORMAT
+				  " is not in force any more: another run came first; look at "
+				  "history and try again",
+				  apply->expected_current);
 	if (findings_count(apply->findings, SEVERITY_ERROR) > 0)
 		return EXIT_REFUSED;
 	apply->plan->manifest->report_only = apply->report_only;
+	apply->plan->manifest->rollback_of = apply->rollback_of;
 	apply->is_reload_owed = steps_is_reload_owed(apply->snapshot);
 	apply->is_nothing_to_do = !plan_has_changes(apply->plan);
 	if (apply->snapshot->is_running && apply->no_reload && apply->plan->service_changes &&
@@ -148,6 +171,14 @@ build_origin(const Apply *apply, GError **error)
 	return generation_build(apply->plan->directory, 0, &parts, error);
 }
 
+/* What is there before the first apply, and before the first one after tlsgate was taken out. */
+static gboolean
+origin_is_due(const Plan *plan)
+{
+	return plan->origin == NULL ||
+	       (plan->current != NULL && manifest_is_removal(plan->current));
+}
+
 static ExitCode
 build_generation(Apply *apply, GError **error)
 {
@@ -162,7 +193,7 @@ build_generation(Apply *apply, GError **error)
 	};
 
 	if (!file_make_directory(plan->directory, error) ||
-	    (plan->origin == NULL && !build_origin(apply, error)))
+	    (origin_is_due(plan) && !build_origin(apply, error)))
 		return written(FALSE, error);
 	return written(generation_build(plan->directory, plan->number, &parts, error), error);
 }
@@ -383,7 +414,8 @@ commit(Apply *apply, GError **error)
 static gboolean
 service_goes(const Apply *apply)
 {
-	return has_changes(apply) && apply->plan->service_changes && apply->plan->service == NULL;
+	return has_changes(apply) && apply->plan->service_changes &&
+	       (apply->plan->service == NULL || apply->rollback_of == 0);
 }
 
 static ExitCode

@@ -17,7 +17,9 @@ typedef struct {
 	GBytes *document;
 	gboolean adopt;
 	gboolean no_reload;
-	gboolean report_only; /* settings say so already; the generation is to say it too */
+	gint64 rollback_of;       /* where the settings are those of an older generation; else -1 */
+	guint64 expected_current; /* refuse where another generation is in force; 0: any may be */
+	gboolean report_only;     /* settings say so already; the generation is to say it too */
 	Findings *findings;
 	/* Filled on the way. */
 	Snapshot *snapshot;

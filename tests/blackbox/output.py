@@ -184,6 +184,23 @@ def unwritable_output_is_no_success():
         equal(run.returncode, 73)
 
 
+def rollback_history_and_status():
+    with Site() as site:
+        site.write('doc.json', ROW)
+        equal(json_of(site, 'history')['history'], [])
+        equal(outcome(json_of(site, 'status')), ('status', 'ok', 0))
+        equal(outcome(json_of(site, 'rollback')), ('rollback', 'error', 64))
+        applied = json_of(site, '-s', 'doc.json', 'apply')
+        found = json_of(site, '-s', 'doc.json', 'status')
+        equal((found['generation'], found['running'], found['policyd'], found['settings_file']),
+              (1, False, 'unused', 'same'))
+        back = json_of(site, 'rollback', '0')
+        equal(outcome(back), ('rollback', 'ok', 0))
+        equal({change['name'] for change in back['changes']}, {change['name'] for change in applied['changes']})
+        equal([(item['generation'], item.get('rollback_of'), item['in_force'])
+               for item in json_of(site, 'history')['history']], [(0, None, False), (1, None, False), (2, 0, True)])
+
+
 def plan_says_what_apply_does():
     with Site() as site:
         site.write('doc.json', ROW)
@@ -279,9 +296,9 @@ def a_relative_directory_becomes_absolute():
 
 USAGE = (
     ('no-command', [], None,
-     'no command is named; accepted are init, check, render, plan, apply and status; see tlsmap --help'),
+     'no command is named; accepted are init, check, render, plan, apply, rollback, history and status; see tlsmap --help'),
     ('unknown-command', ['frob\x1b[2J'], None,
-     'there is no command "frob\\u001b[2J"; accepted are init, check, render, plan, apply and status; see tlsmap --help'),
+     'there is no command "frob\\u001b[2J"; accepted are init, check, render, plan, apply, rollback, history and status; see tlsmap --help'),
     ('unknown-option', ['--frob', 'check'], None,
      'there is no option "--frob"; accepted are -c DIR, -s FILE, --json, --strict, --version and --help; '
      'see tlsmap --help'),
@@ -331,6 +348,7 @@ def main():
     for case in (an_error_before_the_option_is_told_to_people, help_and_version_are_members,
                  unreadable_documents_are_errors, many_findings_are_counted, warnings_give_way_to_errors,
                  bytes_that_are_no_utf8_are_replaced, unwritable_output_is_no_success, plan_says_what_apply_does,
+                 rollback_history_and_status,
                  warnings_with_strict_are_findings, changes_come_before_warnings_with_strict, locked_apply_ends,
                  apply_that_cannot_write_ends, apply_without_permission_ends,
                  a_relative_directory_becomes_absolute):

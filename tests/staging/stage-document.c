@@ -82,7 +82,7 @@ stage_settings(const char *path, const Settings *settings, GBytes *document,
 {
 	g_autoptr(Findings) obstacles = findings_new();
 	g_autoptr(Findings) findings = findings_new();
-	g_autoptr(Plan) plan = plan_make(settings, document, snapshot, FALSE, obstacles, error);
+	g_autoptr(Plan) plan = plan_make(settings, document, snapshot, 0, obstacles, error);
 	g_autofree char *workplace = g_strconcat(path, ".stage", NULL);
 	g_auto(Stage) stage = { 0 };
 
