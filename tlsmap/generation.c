@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 
 #define MANIFEST_FORMAT 2
+/* How many generations are kept, and how long one that is not in force any more. */
+#define KEPT 10
+#define KEPT_SECONDS ((gint64)24 * 60 * 60)
 /* What marks the number of a generation that never came into force as used. */
 #define WITHDRAWN ".withdrawn"
 
@@ -331,6 +334,26 @@ generation_time(const char *directory, guint64 number)
 	struct stat status;
 
 	return stat(path, &status) == 0 ? status.st_mtime : 0;
+}
+
+gboolean
+generation_prune(const char *directory, gint64 now, GError **error)
+{
+	g_autoptr(GArray) numbers = generation_list(directory, error);
+
+	if (numbers == NULL)
+		return FALSE;
+	for (guint i = 0; i + KEPT < numbers->len; i++) {
+		guint64 number = g_array_index(numbers, guint64, i);
+		/* It was in force until the next one was: each comes into force once. */
+		gint64 until = generation_time(directory, g_array_index(numbers, guint64, i + 1));
+		g_autofree char *place =
+			g_strdup_printf("%s/%" G_GUINT64_FORMAT, directory, number);
+		if (number != 0 && until != 0 && now - until > KEPT_SECONDS &&
+		    !file_remove_tree(place, error))
+			return FALSE;
+	}
+	return TRUE;
 }
 
 /* In one step where there is one already: only gen/0 ever is. */

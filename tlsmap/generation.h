@@ -58,6 +58,12 @@ gboolean generation_next(const char *directory, guint64 *number, GError **error)
 Manifest *generation_load(const char *directory, guint64 number, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 
+/* Remove old generations: all but gen/0, the last 10 and those that were still in force less than a
+ * day ago, which a long session may ask for. now: seconds since the epoch. FALSE with error; some
+ * may be gone then. */
+gboolean generation_prune(const char *directory, gint64 now, GError **error)
+	G_GNUC_WARN_UNUSED_RESULT;
+
 /* What gen/N is built from. */
 typedef struct {
 	const char *config_directory; /* for postmap(1) */

@@ -443,6 +443,17 @@ reload(Apply *apply, GError **error)
 	return forget_reload(apply, error);
 }
 
+/* One that can't be removed today is in nobody's way. */
+static ExitCode
+prune(Apply *apply, GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+
+	if (!generation_prune(apply->plan->directory, g_get_real_time() / G_USEC_PER_SEC, &failure))
+		g_debug("old generations: %s", failure->message);
+	return EXIT_DONE;
+}
+
 typedef struct {
 	const char *name;
 	gboolean (*is_due)(const Apply *apply); /* NULL: always */
@@ -463,6 +474,7 @@ static const Step steps[] = {
 	{ "commit", has_changes, commit, NULL },
 	{ "old service", service_goes, remove_service, NULL },
 	{ "reload", must_reload, reload, NULL },
+	{ "old generations", has_changes, prune, NULL },
 };
 
 /* Undo the first n steps, those that were due, in reverse. */
