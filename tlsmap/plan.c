@@ -11,6 +11,7 @@
 #include "maincf.h"
 #include "obstacle.h"
 #include "policymap.h"
+#include "recovery.h"
 
 #include <string.h>
 
@@ -121,6 +122,7 @@ find_current(Plan *plan, Findings *findings, GError **error)
 {
 	g_autoptr(GArray) numbers = generation_list(plan->directory, error);
 	guint64 named = named_generation(plan);
+	guint64 unfinished = recovery_unfinished(plan->snapshot);
 
 	if (numbers == NULL)
 		return FALSE;
@@ -128,7 +130,8 @@ find_current(Plan *plan, Findings *findings, GError **error)
 		guint64 number = g_array_index(numbers, guint64, i);
 		g_autoptr(GError) damage = NULL;
 		Manifest *manifest = NULL;
-		if (named != 0 && number != named && number != 0)
+		if ((unfinished != 0 && number == unfinished) ||
+		    (named != 0 && number != named && number != 0))
 			continue;
 		manifest = generation_load(plan->directory, number, &damage);
 		if (manifest == NULL)

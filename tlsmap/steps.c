@@ -10,6 +10,7 @@
 #include "child.h"
 #include "file.h"
 #include "maincf.h"
+#include "recovery.h"
 #include "socket.h"
 
 #include <errno.h>
@@ -120,6 +121,8 @@ make_plan(Apply *apply, GError **error)
 	ExitCode code = look(apply, error);
 	if (code != EXIT_DONE)
 		return code;
+	if (!recovery_run(apply->snapshot, error))
+		return exitcode_of_write(*error);
 	apply->plan = plan_make(apply->settings, apply->document, apply->snapshot,
 				plan_flags(apply), apply->findings, error);
 	if (apply->plan == NULL)
@@ -193,6 +196,7 @@ build_generation(Apply *apply, GError **error)
 	};
 
 	if (!file_make_directory(plan->directory, error) ||
+	    !recovery_note(apply->snapshot->config_directory, plan->number, NULL, error) ||
 	    (origin_is_due(plan) && !build_origin(apply, error)))
 		return written(FALSE, error);
 	return written(generation_build(plan->directory, plan->number, &parts, error), error);
@@ -207,7 +211,8 @@ withdraw_generation(Apply *apply, GError **error)
 
 	return written(
 		generation_withdraw(plan->directory, plan->number, error) &&
-			(plan->origin != NULL || generation_withdraw(plan->directory, 0, error)),
+			(plan->origin != NULL || generation_withdraw(plan->directory, 0, error)) &&
+			recovery_forget(apply->snapshot->config_directory, error),
 		error);
 }
 
@@ -406,8 +411,18 @@ take_back_note(Apply *apply, GError **error)
 static ExitCode
 commit(Apply *apply, GError **error)
 {
+	if (!recovery_note(apply->snapshot->config_directory, apply->plan->number,
+			   apply->stage.main_cf, error))
+		return exitcode_of_write(*error);
 	return replace(apply, "main.cf", apply->stage.main_cf, apply->snapshot->main_cf,
 		       &apply->is_committed, error);
+}
+
+/* The commit came about: no other run need ask. */
+static ExitCode
+forget_note(Apply *apply, GError **error)
+{
+	return written(recovery_forget(apply->snapshot->config_directory, error), error);
 }
 
 /* The service goes when nothing asks it any more. */
@@ -472,6 +487,7 @@ static const Step steps[] = {
 	{ "answer", must_answer, await_answer, NULL },
 	{ "note", has_changes, note_reload, take_back_note },
 	{ "commit", has_changes, commit, NULL },
+	{ "committed", has_changes, forget_note, NULL },
 	{ "old service", service_goes, remove_service, NULL },
 	{ "reload", must_reload, reload, NULL },
 	{ "old generations", has_changes, prune, NULL },
