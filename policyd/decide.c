@@ -260,7 +260,8 @@ test_recipient_domain(const char *domain, void *data)
 static gboolean
 test_recipient(Decider *decider)
 {
-	return address_visit_recipient(decider->request->value[REQUEST_RECIPIENT],
+	return !ruledb_is_found_by(decider->db, RULEDB_BY_RECIPIENT) ||
+	       address_visit_recipient(decider->request->value[REQUEST_RECIPIENT],
 				       ruledb_rewriting(decider->db), test_recipient_domain,
 				       decider);
 }

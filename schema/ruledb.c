@@ -185,6 +185,14 @@ visit_rules(const RuleDb *db, Entry entry, RuleDbVisit visit, void *data, GError
 	return TRUE;
 }
 
+/* Whether any key is of this kind. The header says so, as it says which prefixes occur: what no
+ * rule asks for costs no look-up. */
+static gboolean
+has_keys(const RuleDb *db, RuleDbKeyKind kind)
+{
+	return (db->key_kinds & 1u << kind) != 0;
+}
+
 /* Visit the rules of a key; a key without an entry has none. */
 static gboolean
 visit_key(const RuleDb *db, RuleDbKeyKind kind, const void *key, size_t length, RuleDbVisit visit,
@@ -193,8 +201,16 @@ visit_key(const RuleDb *db, RuleDbKeyKind kind, const void *key, size_t length, 
 	Entry entry;
 	gboolean found;
 
+	if (!has_keys(db, kind))
+		return TRUE;
 	return find_entry(db, kind, key, length, &entry, &found, error) &&
 	       (!found || visit_rules(db, entry, visit, data, error));
+}
+
+gboolean
+ruledb_is_found_by(const RuleDb *db, RuleDbDomain kind)
+{
+	return has_keys(db, ruledb_format_domain_key(kind));
 }
 
 gboolean
@@ -311,6 +327,7 @@ verify_bucket(const RuleDb *db, uint32_t number, gboolean *is_reachable, GError 
 		uint64_t rule;
 
 		if (!take_entry(&bucket, &entry) || !is_key(db, &entry) ||
+		    !has_keys(db, (RuleDbKeyKind)entry.kind) ||
 		    ruledb_format_bucket(db->n_buckets, (RuleDbKeyKind)entry.kind, entry.key,
 					 entry.length) != number)
 			return ruledb_file_damaged(error, "record %u: an entry is wrong", number);
