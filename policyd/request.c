@@ -49,6 +49,9 @@ typedef enum { OPTIONAL, REQUIRED, REQUIRED_TO_DECIDE } Presence;
 static const char *const names[] = { ATTRIBUTES(NAME) };
 G_STATIC_ASSERT(G_N_ELEMENTS(names) == N_REQUEST_ATTRIBUTES);
 
+#define LENGTH(attribute, name, last, presence) [attribute] = sizeof(name) - 1,
+static const uint8_t lengths[] = { ATTRIBUTES(LENGTH) };
+
 #define IF_REQUIRED(attribute, name, last, presence) \
 	| ((presence) == REQUIRED ? 1u << (attribute) : 0)
 #define IF_REQUIRED_TO_DECIDE(attribute, name, last, presence) \
@@ -133,25 +136,25 @@ begin_request(RequestParser *parser)
 
 /* ---- lines ---- */
 
-#define KEY(length, last) ((length) << 8 | (size_t)(unsigned char)(last))
+#define N_SLOTS 32
+#define SLOT(length, last) ((2 * (length) + (size_t)(unsigned char)(last)) % N_SLOTS)
 
-/* Which attribute has this name; N_REQUEST_ATTRIBUTES where none of ours. No two of ours have the
- * same length and last letter: if they ever do, the compiler finds a label that is there twice. */
+/* Where an attribute of ours stands, plus 1; 0: nowhere. No two of ours have the same slot: if they
+ * ever do, the compiler finds an element that is initialised twice. */
+#define PLACE(attribute, name, last, presence) \
+	[SLOT(sizeof(name) - 1, last)] = (uint8_t)((attribute) + 1),
+static const uint8_t slots[N_SLOTS] = { ATTRIBUTES(PLACE) };
+
+/* Which attribute has this name; N_REQUEST_ATTRIBUTES where none of ours. */
 static RequestAttribute
 find_attribute(const char *name, size_t length)
 {
-	RequestAttribute attribute;
+	const size_t place = slots[SLOT(length, name[length - 1])];
 
-	switch (KEY(length, name[length - 1])) {
-#define CASE(code, text, last, presence)  \
-	case KEY(sizeof(text) - 1, last): \
-		attribute = code;         \
-		break;
-		ATTRIBUTES(CASE)
-	default:
+	if (place == 0 || lengths[place - 1] != length ||
+	    memcmp(name, names[place - 1], length) != 0)
 		return N_REQUEST_ATTRIBUTES;
-	}
-	return memcmp(name, names[attribute], length) == 0 ? attribute : N_REQUEST_ATTRIBUTES;
+	return (RequestAttribute)(place - 1);
 }
 
 /* Take one attribute, length bytes at text; the byte behind them may be overwritten. */
