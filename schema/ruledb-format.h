@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ruledb-format: the layout of the rules file, for the ruledb modules alone.
  *
- * Numbers are little-endian and unaligned; they are read byte by byte, so that no struct is laid
- * over the file. The file is, without a gap:
+ * Numbers are little-endian and unaligned; they are copied out one by one: no struct is laid over
+ * the file. The file is, without a gap:
  *
  *   header    magic, u32 format, u32 size of the header, u64 generation, u64 size of the file,
  *             u32 n_buckets (a power of two), u32 n_rules, u32 size of the largest record,
@@ -139,14 +139,14 @@ ruledb_format_put(uint8_t *at, uint64_t value, size_t n_bytes)
 		at[i] = (uint8_t)(value >> (8 * i));
 }
 
+/* One load where n_bytes is a constant. */
 static inline uint64_t
 ruledb_format_get(const uint8_t *at, size_t n_bytes)
 {
 	uint64_t value = 0;
 
-	for (size_t i = 0; i < n_bytes; i++)
-		value |= (uint64_t)at[i] << (8 * i);
-	return value;
+	memcpy(&value, at, n_bytes);
+	return GUINT64_FROM_LE(value);
 }
 
 static inline uint64_t
@@ -154,16 +154,6 @@ ruledb_format_add(uint64_t sum, uint64_t word)
 {
 	sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
 	return sum ^ sum >> 32;
-}
-
-/* The n bytes at bytes, at most eight, as a word. */
-static inline uint64_t
-ruledb_format_word(const uint8_t *bytes, size_t n)
-{
-	uint64_t word = 0;
-
-	memcpy(&word, bytes, n);
-	return GUINT64_FROM_LE(word);
 }
 
 /* The checksum of a record; with generation and number 0 that of the header. */
@@ -174,8 +164,8 @@ ruledb_format_checksum(uint64_t generation, uint32_t number, const uint8_t *cont
 
 	sum = ruledb_format_add(sum, (uint64_t)length << 32 | number);
 	for (; length >= 8; length -= 8, content += 8)
-		sum = ruledb_format_add(sum, ruledb_format_word(content, 8));
-	return length > 0 ? ruledb_format_add(sum, ruledb_format_word(content, length)) : sum;
+		sum = ruledb_format_add(sum, ruledb_format_get(content, 8));
+	return length > 0 ? ruledb_format_add(sum, ruledb_format_get(content, length)) : sum;
 }
 
 /* The bucket of a key; n_buckets is a power of two. The high half is folded in because the low bits
