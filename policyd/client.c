@@ -38,19 +38,66 @@ client_read(const Request *request, Client *client)
 {
 	const char *const *value = request->value;
 
+	client->request = request;
 	client->has_tls = has_value(request, REQUEST_ENCRYPTION_PROTOCOL);
 	client->has_certificate = has_value(request, REQUEST_CCERT_FINGERPRINT) ||
 				  has_value(request, REQUEST_CCERT_PUBKEY_FINGERPRINT);
 	client->is_trusted = has_value(request, REQUEST_CCERT_SUBJECT) ||
 			     has_value(request, REQUEST_CCERT_ISSUER);
-	client->protocol = names_code(&names_tls_protocol, value[REQUEST_ENCRYPTION_PROTOCOL]);
-	client->cipher_bits = read_bits(value[REQUEST_ENCRYPTION_KEYSIZE]);
 	client->has_address =
 		network_parse_address(value[REQUEST_CLIENT_ADDRESS], &client->address);
-	address_read_client_name(value[REQUEST_CLIENT_NAME], client->name);
-	address_read_client_name(value[REQUEST_REVERSE_CLIENT_NAME], client->unverified_name);
-	certname_read(value[REQUEST_CCERT_SUBJECT], client->subject);
-	certname_read(value[REQUEST_CCERT_ISSUER], client->issuer);
 	client->fingerprint = value[REQUEST_CCERT_FINGERPRINT];
 	client->key_fingerprint = value[REQUEST_CCERT_PUBKEY_FINGERPRINT];
+	client->texts_read = 0;
+}
+
+/* ---- what is read when it is asked for ---- */
+
+/* Read an attribute into text by a function of its kind, which leaves text empty where it fails. */
+static const char *
+get_text(Client *client, RequestAttribute attribute, char *text,
+	 gboolean (*parse)(const char *value, char *text))
+{
+	if ((client->texts_read & 1u << attribute) == 0) {
+		parse(client->request->value[attribute], text);
+		client->texts_read |= 1u << attribute;
+	}
+	return text;
+}
+
+const char *
+client_name(Client *client)
+{
+	return get_text(client, REQUEST_CLIENT_NAME, client->name, address_read_client_name);
+}
+
+const char *
+client_unverified_name(Client *client)
+{
+	return get_text(client, REQUEST_REVERSE_CLIENT_NAME, client->unverified_name,
+			address_read_client_name);
+}
+
+const char *
+client_subject(Client *client)
+{
+	return get_text(client, REQUEST_CCERT_SUBJECT, client->subject, certname_read);
+}
+
+const char *
+client_issuer(Client *client)
+{
+	return get_text(client, REQUEST_CCERT_ISSUER, client->issuer, certname_read);
+}
+
+int
+client_protocol(const Client *client)
+{
+	return names_code(&names_tls_protocol, client->request->value[REQUEST_ENCRYPTION_PROTOCOL]);
+}
+
+unsigned
+client_cipher_bits(const Client *client)
+{
+	return read_bits(client->request->value[REQUEST_ENCRYPTION_KEYSIZE]);
 }

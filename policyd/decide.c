@@ -39,14 +39,14 @@ demands(const RuleDbRule *rule, RuleDbListKind kind)
 }
 
 static gboolean
-lacks_tls(const Client *client, const RuleDbRule *rule)
+lacks_tls(Client *client, const RuleDbRule *rule)
 {
 	return !client->has_tls;
 }
 
 /* Only a trusted certificate has a subject and an issuer: whoever demands one demands trust. */
 static gboolean
-lacks_trust(const Client *client, const RuleDbRule *rule)
+lacks_trust(Client *client, const RuleDbRule *rule)
 {
 	return !client->is_trusted &&
 	       (rule->certificate == CERTIFICATE_TRUSTED ||
@@ -54,27 +54,27 @@ lacks_trust(const Client *client, const RuleDbRule *rule)
 }
 
 static gboolean
-lacks_certificate(const Client *client, const RuleDbRule *rule)
+lacks_certificate(Client *client, const RuleDbRule *rule)
 {
 	return !client->has_certificate && lacks_trust(client, rule);
 }
 
 static gboolean
-has_other_subject(const Client *client, const RuleDbRule *rule)
+has_other_subject(Client *client, const RuleDbRule *rule)
 {
 	return demands(rule, RULEDB_REQUIRED_SUBJECTS) &&
-	       !ruledb_list_has_text(rule->list[RULEDB_REQUIRED_SUBJECTS], client->subject);
+	       !ruledb_list_has_text(rule->list[RULEDB_REQUIRED_SUBJECTS], client_subject(client));
 }
 
 static gboolean
-has_other_issuer(const Client *client, const RuleDbRule *rule)
+has_other_issuer(Client *client, const RuleDbRule *rule)
 {
 	return demands(rule, RULEDB_REQUIRED_ISSUERS) &&
-	       !ruledb_list_has_text(rule->list[RULEDB_REQUIRED_ISSUERS], client->issuer);
+	       !ruledb_list_has_text(rule->list[RULEDB_REQUIRED_ISSUERS], client_issuer(client));
 }
 
 static gboolean
-has_other_fingerprint(const Client *client, const RuleDbRule *rule)
+has_other_fingerprint(Client *client, const RuleDbRule *rule)
 {
 	const RuleDbSpan pins = rule->list[RULEDB_REQUIRED_FINGERPRINTS];
 
@@ -84,7 +84,7 @@ has_other_fingerprint(const Client *client, const RuleDbRule *rule)
 }
 
 static gboolean
-is_elsewhere(const Client *client, const RuleDbRule *rule)
+is_elsewhere(Client *client, const RuleDbRule *rule)
 {
 	return demands(rule, RULEDB_REQUIRED_NETWORKS) &&
 	       (!client->has_address ||
@@ -93,26 +93,25 @@ is_elsewhere(const Client *client, const RuleDbRule *rule)
 
 /* The unverified name is whatever the owner of the address wrote: it meets no demand. */
 static gboolean
-has_other_name(const Client *client, const RuleDbRule *rule)
+has_other_name(Client *client, const RuleDbRule *rule)
 {
 	return demands(rule, RULEDB_REQUIRED_NAMES) &&
-	       !ruledb_list_has_domain(rule->list[RULEDB_REQUIRED_NAMES], client->name);
+	       !ruledb_list_has_domain(rule->list[RULEDB_REQUIRED_NAMES], client_name(client));
 }
 
 static gboolean
-has_older_protocol(const Client *client, const RuleDbRule *rule)
+has_older_protocol(Client *client, const RuleDbRule *rule)
 {
-	return rule->has_min_protocol &&
-	       (client->protocol < 0 || client->protocol < (int)rule->min_protocol);
+	return rule->has_min_protocol && client_protocol(client) < (int)rule->min_protocol;
 }
 
 static gboolean
-has_weaker_cipher(const Client *client, const RuleDbRule *rule)
+has_weaker_cipher(Client *client, const RuleDbRule *rule)
 {
-	return client->cipher_bits < rule->min_cipher_bits;
+	return rule->min_cipher_bits > 0 && client_cipher_bits(client) < rule->min_cipher_bits;
 }
 
-static gboolean (*const is_breached[])(const Client *client, const RuleDbRule *rule) = {
+static gboolean (*const is_breached[])(Client *client, const RuleDbRule *rule) = {
 	[BREACH_NO_TLS] = lacks_tls,
 	[BREACH_NO_CERTIFICATE] = lacks_certificate,
 	[BREACH_UNTRUSTED] = lacks_trust,
@@ -128,7 +127,7 @@ G_STATIC_ASSERT(G_N_ELEMENTS(is_breached) == N_BREACHES);
 
 /* Whether the client breaks the rule, and how. */
 static gboolean
-breaks_rule(const Client *client, const RuleDbRule *rule, Breach *breach)
+breaks_rule(Client *client, const RuleDbRule *rule, Breach *breach)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(is_breached); i++)
 		if (is_breached[i](client, rule)) {
@@ -154,16 +153,16 @@ matches_recipient(const Decider *decider, RuleDbSpan domains)
 }
 
 static gboolean
-matches_name(const Client *client, RuleDbSpan names)
+matches_name(Client *client, RuleDbSpan names)
 {
-	return ruledb_list_has_domain(names, client->name) ||
-	       ruledb_list_has_domain(names, client->unverified_name);
+	return ruledb_list_has_domain(names, client_name(client)) ||
+	       ruledb_list_has_domain(names, client_unverified_name(client));
 }
 
 static gboolean
-applies(const Decider *decider, const RuleDbRule *rule)
+applies(Decider *decider, const RuleDbRule *rule)
 {
-	const Client *client = &decider->client;
+	Client *client = &decider->client;
 	const RuleDbSpan networks = rule->list[RULEDB_CLIENT_NETWORKS];
 	const RuleDbSpan names = rule->list[RULEDB_CLIENT_NAMES];
 	const RuleDbSpan recipients = rule->list[RULEDB_RECIPIENT_DOMAINS];
@@ -260,9 +259,23 @@ test_recipient_domain(const char *domain, void *data)
 static gboolean
 test_recipient(Decider *decider)
 {
-	return address_visit_recipient(decider->request->value[REQUEST_RECIPIENT],
+	return !ruledb_is_found_by(decider->db, RULEDB_BY_RECIPIENT) ||
+	       address_visit_recipient(decider->request->value[REQUEST_RECIPIENT],
 				       ruledb_rewriting(decider->db), test_recipient_domain,
 				       decider);
+}
+
+static gboolean
+test_client_name(Decider *decider)
+{
+	if (!ruledb_is_found_by(decider->db, RULEDB_BY_CLIENT_NAME))
+		return TRUE;
+
+	const char *name = client_name(&decider->client);
+	const char *unverified = client_unverified_name(&decider->client);
+	return test_domain(decider, RULEDB_BY_CLIENT_NAME, name) &&
+	       (strcmp(name, unverified) == 0 ||
+		test_domain(decider, RULEDB_BY_CLIENT_NAME, unverified));
 }
 
 static gboolean
@@ -272,8 +285,7 @@ test_client(Decider *decider)
 
 	return (!client->has_address || ruledb_visit_network(decider->db, &client->address,
 							     test_rule, decider, decider->error)) &&
-	       test_domain(decider, RULEDB_BY_CLIENT_NAME, client->name) &&
-	       test_domain(decider, RULEDB_BY_CLIENT_NAME, client->unverified_name);
+	       test_client_name(decider);
 }
 
 /* An address that can't be read ("unknown") is never exempt. */

@@ -12,45 +12,62 @@
  * - at RCPT and DATA no sender or no client_address: an absent sender would be the null sender;
  * - at RCPT no recipient or an empty one: rules about recipients would not apply.
  *
- * The parser works in place in one buffer, allocated once. Bytes are looked at once, however they
- * arrive. */
+ * The parser works in place in one buffer, allocated once. However bytes arrive, none is searched
+ * twice for what ends a line or may not be in it. */
 #include "request.h"
 
+#include <stdint.h>
 #include <string.h>
 
-/* When an attribute must be there. Postfix always sends these four (2.1 and later). */
+/* The attributes that mean something here: name, its last letter, when it must be there. Postfix
+ * always sends the four that must (2.1 and later). */
+#define ATTRIBUTES(ROW)                                                                  \
+	ROW(REQUEST_REQUEST, "request", 't', REQUIRED)                                   \
+	ROW(REQUEST_PROTOCOL_STATE, "protocol_state", 'e', REQUIRED)                     \
+	ROW(REQUEST_CLIENT_ADDRESS, "client_address", 's', REQUIRED_TO_DECIDE)           \
+	ROW(REQUEST_CLIENT_NAME, "client_name", 'e', OPTIONAL)                           \
+	ROW(REQUEST_REVERSE_CLIENT_NAME, "reverse_client_name", 'e', OPTIONAL)           \
+	ROW(REQUEST_SENDER, "sender", 'r', REQUIRED_TO_DECIDE)                           \
+	ROW(REQUEST_RECIPIENT, "recipient", 't', OPTIONAL)                               \
+	ROW(REQUEST_QUEUE_ID, "queue_id", 'd', OPTIONAL)                                 \
+	ROW(REQUEST_INSTANCE, "instance", 'e', OPTIONAL)                                 \
+	ROW(REQUEST_CCERT_SUBJECT, "ccert_subject", 't', OPTIONAL)                       \
+	ROW(REQUEST_CCERT_ISSUER, "ccert_issuer", 'r', OPTIONAL)                         \
+	ROW(REQUEST_CCERT_FINGERPRINT, "ccert_fingerprint", 't', OPTIONAL)               \
+	ROW(REQUEST_CCERT_PUBKEY_FINGERPRINT, "ccert_pubkey_fingerprint", 't', OPTIONAL) \
+	ROW(REQUEST_ENCRYPTION_PROTOCOL, "encryption_protocol", 'l', OPTIONAL)           \
+	ROW(REQUEST_ENCRYPTION_KEYSIZE, "encryption_keysize", 'e', OPTIONAL)             \
+	ROW(REQUEST_POLICY_CONTEXT, "policy_context", 't', OPTIONAL)
+
+/* Sets of attributes are bitmaps of RequestAttribute. */
+typedef uint32_t AttributeSet;
+G_STATIC_ASSERT(N_REQUEST_ATTRIBUTES <= 32);
+
 typedef enum { OPTIONAL, REQUIRED, REQUIRED_TO_DECIDE } Presence;
 
-static const struct {
-	const char *name;
-	Presence presence;
-} attributes[] = {
-	[REQUEST_REQUEST] = { "request", REQUIRED },
-	[REQUEST_PROTOCOL_STATE] = { "protocol_state", REQUIRED },
-	[REQUEST_CLIENT_ADDRESS] = { "client_address", REQUIRED_TO_DECIDE },
-	[REQUEST_CLIENT_NAME] = { "client_name", OPTIONAL },
-	[REQUEST_REVERSE_CLIENT_NAME] = { "reverse_client_name", OPTIONAL },
-	[REQUEST_SENDER] = { "sender", REQUIRED_TO_DECIDE },
-	[REQUEST_RECIPIENT] = { "recipient", OPTIONAL },
-	[REQUEST_QUEUE_ID] = { "queue_id", OPTIONAL },
-	[REQUEST_INSTANCE] = { "instance", OPTIONAL },
-	[REQUEST_CCERT_SUBJECT] = { "ccert_subject", OPTIONAL },
-	[REQUEST_CCERT_ISSUER] = { "ccert_issuer", OPTIONAL },
-	[REQUEST_CCERT_FINGERPRINT] = { "ccert_fingerprint", OPTIONAL },
-	[REQUEST_CCERT_PUBKEY_FINGERPRINT] = { "ccert_pubkey_fingerprint", OPTIONAL },
-	[REQUEST_ENCRYPTION_PROTOCOL] = { "encryption_protocol", OPTIONAL },
-	[REQUEST_ENCRYPTION_KEYSIZE] = { "encryption_keysize", OPTIONAL },
-	[REQUEST_POLICY_CONTEXT] = { "policy_context", OPTIONAL },
-};
-G_STATIC_ASSERT(G_N_ELEMENTS(attributes) == N_REQUEST_ATTRIBUTES);
+#define NAME(attribute, name, last, presence) [attribute] = name,
+static const char *const names[] = { ATTRIBUTES(NAME) };
+G_STATIC_ASSERT(G_N_ELEMENTS(names) == N_REQUEST_ATTRIBUTES);
+
+#define LENGTH(attribute, name, last, presence) [attribute] = sizeof(name) - 1,
+static const uint8_t lengths[] = { ATTRIBUTES(LENGTH) };
+
+#define IF_REQUIRED(attribute, name, last, presence) \
+	| ((presence) == REQUIRED ? 1u << (attribute) : 0)
+#define IF_REQUIRED_TO_DECIDE(attribute, name, last, presence) \
+	| ((presence) == REQUIRED_TO_DECIDE ? 1u << (attribute) : 0)
+static const AttributeSet required = 0 ATTRIBUTES(IF_REQUIRED);
+static const AttributeSet required_to_decide = 0 ATTRIBUTES(IF_REQUIRED_TO_DECIDE);
 
 struct RequestParser {
 	size_t start; /* of the request that is being read; 0 but between two requests */
 	size_t line;  /* start of the line that is being read */
 	size_t seen;  /* no LF in [line, seen) */
 	size_t end;   /* of the bytes fed */
+	size_t bad;   /* the first NUL or CR in [line, end); end: none */
 	size_t n_attributes;
-	const char *value[N_REQUEST_ATTRIBUTES]; /* NULL where absent */
+	AttributeSet present;
+	const char *value[N_REQUEST_ATTRIBUTES]; /* of those that are present */
 	char buffer[REQUEST_MAX_BYTES];
 };
 
@@ -75,11 +92,27 @@ request_parser_room(RequestParser *parser, size_t *size)
 	return parser->buffer + parser->end;
 }
 
+/* Where the first NUL or CR is; n where there is none. */
+static size_t
+find_bad(const char *bytes, size_t n)
+{
+	const char *nul = memchr(bytes, '\0', n);
+	const size_t before_nul = nul != NULL ? (size_t)(nul - bytes) : n;
+	const char *cr = memchr(bytes, '\r', before_nul);
+
+	return cr != NULL ? (size_t)(cr - bytes) : before_nul;
+}
+
 void
 request_parser_feed(RequestParser *parser, size_t n)
 {
 	g_return_if_fail(n <= sizeof parser->buffer - parser->end);
+
+	const gboolean was_clean = parser->bad == parser->end;
+	const char *fed = parser->buffer + parser->end;
 	parser->end += n;
+	if (was_clean)
+		parser->bad = parser->end - n + find_bad(fed, n);
 }
 
 gboolean
@@ -95,35 +128,56 @@ begin_request(RequestParser *parser)
 {
 	memmove(parser->buffer, parser->buffer + parser->start, parser->end - parser->start);
 	parser->end -= parser->start;
+	parser->bad -= parser->start;
 	parser->start = parser->line = parser->seen = 0;
 	parser->n_attributes = 0;
-	memset(parser->value, 0, sizeof parser->value);
+	parser->present = 0;
 }
 
 /* ---- lines ---- */
+
+#define N_SLOTS 32
+#define SLOT(length, last) ((2 * (length) + (size_t)(unsigned char)(last)) % N_SLOTS)
+
+/* Where an attribute of ours stands, plus 1; 0: nowhere. No two of ours have the same slot: if they
+ * ever do, the compiler finds an element that is initialised twice. */
+#define PLACE(attribute, name, last, presence) \
+	[SLOT(sizeof(name) - 1, last)] = (uint8_t)((attribute) + 1),
+static const uint8_t slots[N_SLOTS] = { ATTRIBUTES(PLACE) };
+
+/* Which attribute has this name; N_REQUEST_ATTRIBUTES where none of ours. */
+static RequestAttribute
+find_attribute(const char *name, size_t length)
+{
+	const size_t place = slots[SLOT(length, name[length - 1])];
+
+	if (place == 0 || lengths[place - 1] != length ||
+	    memcmp(name, names[place - 1], length) != 0)
+		return N_REQUEST_ATTRIBUTES;
+	return (RequestAttribute)(place - 1);
+}
 
 /* Take one attribute, length bytes at text; the byte behind them may be overwritten. */
 static const char *
 take_attribute(RequestParser *parser, char *text, size_t length)
 {
-	char *equals = memchr(text, '=', length);
+	const char *equals = memchr(text, '=', length);
 
 	if (++parser->n_attributes > REQUEST_MAX_ATTRIBUTES)
 		return "too many attributes";
-	if (memchr(text, '\0', length) != NULL || memchr(text, '\r', length) != NULL)
+	if (parser->bad < parser->line)
 		return "a NUL or CR in an attribute";
 	if (equals == NULL || equals == text)
 		return "a line that is not name=value";
-	*equals = '\0';
+
+	const RequestAttribute attribute = find_attribute(text, (size_t)(equals - text));
+	if (attribute == N_REQUEST_ATTRIBUTES)
+		return NULL;
+	if ((parser->present & 1u << attribute) != 0)
+		return "an attribute that occurs twice";
 	text[length] = '\0';
-	for (size_t i = 0; i < N_REQUEST_ATTRIBUTES; i++) {
-		if (strcmp(text, attributes[i].name) != 0)
-			continue;
-		if (parser->value[i] != NULL)
-			return "an attribute that occurs twice";
-		parser->value[i] = equals + 1;
-		break;
-	}
+	parser->present |= 1u << attribute;
+	parser->value[attribute] = equals + 1;
 	return NULL;
 }
 
@@ -141,27 +195,18 @@ parse_state(const char *word)
 	return REQUEST_STATE_OTHER;
 }
 
-static gboolean
-is_missing(const RequestParser *parser, RequestAttribute attribute, RequestState state)
-{
-	const Presence presence = attributes[attribute].presence;
-
-	return parser->value[attribute] == NULL &&
-	       (presence == REQUIRED ||
-		(presence == REQUIRED_TO_DECIDE && state != REQUEST_STATE_OTHER));
-}
-
 /* What is wrong with the request that has been read, or NULL; *request is filled. */
 static const char *
 finish_request(const RequestParser *parser, Request *request)
 {
 	for (size_t i = 0; i < N_REQUEST_ATTRIBUTES; i++)
-		request->value[i] = parser->value[i] != NULL ? parser->value[i] : "";
+		request->value[i] = (parser->present & 1u << i) != 0 ? parser->value[i] : "";
 	request->state = parse_state(request->value[REQUEST_PROTOCOL_STATE]);
 
-	for (size_t i = 0; i < N_REQUEST_ATTRIBUTES; i++)
-		if (is_missing(parser, (RequestAttribute)i, request->state))
-			return "a request that lacks an attribute";
+	const AttributeSet needed =
+		required | (request->state == REQUEST_STATE_OTHER ? 0 : required_to_decide);
+	if ((needed & ~parser->present) != 0)
+		return "a request that lacks an attribute";
 	if (strcmp(request->value[REQUEST_REQUEST], "smtpd_access_policy") != 0)
 		return "a request that is not smtpd_access_policy";
 	if (request->value[REQUEST_PROTOCOL_STATE][0] == '\0')

@@ -120,6 +120,13 @@ typedef struct {
 	gboolean is_plain; /* nothing but letters' case was changed */
 } Domain;
 
+/* g_ascii_tolower() is a call for each byte. */
+static char
+fold_case(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
 /* Read text as RFC 822 tokens, in ASCII lower case: blanks between them fall away, quotes and
  * backslashes are undone (src/global/tok822_parse.c, tok822_scan_limit, 3.7). A blank within quotes
  * or behind a backslash falls away too, where Postfix would keep it and then refuse the name. The
@@ -138,7 +145,7 @@ read_tokens(char *out, size_t size, const char *text, size_t length)
 			continue;
 		if (n == size - 1)
 			return size;
-		out[n++] = g_ascii_tolower(text[i]);
+		out[n++] = fold_case(text[i]);
 	}
 	out[n] = '\0';
 	return n;

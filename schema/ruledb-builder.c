@@ -34,6 +34,7 @@ struct RuleDbBuilder {
 	char *myorigin;
 	char *mydomain;
 	uint8_t rewriting_flags;
+	uint8_t key_kinds; /* a bitmap of those that occur */
 	struct {
 		uint8_t ipv4[RULEDB_IPV4_MAP_SIZE];
 		uint8_t ipv6[RULEDB_IPV6_MAP_SIZE];
@@ -103,6 +104,7 @@ get_key(RuleDbBuilder *builder, RuleDbKeyKind kind, const void *key, size_t leng
 	g_autoptr(GByteArray) id = g_byte_array_sized_new((guint)(1 + length));
 	const uint8_t first = (uint8_t)kind;
 
+	builder->key_kinds |= (uint8_t)(1u << kind);
 	g_byte_array_append(id, &first, 1);
 	g_byte_array_append(id, key, (guint)length);
 
@@ -386,13 +388,14 @@ append_header(GByteArray *file, const RuleDbBuilder *builder, uint32_t n_buckets
 	append_number(file, builder->rules->len, 4);
 	append_number(file, largest, 4);
 	append_number(file, builder->rewriting_flags, 1);
+	append_number(file, builder->key_kinds, 1);
 	for (size_t i = 0; i < N_RULEDB_MAPS; i++) {
 		g_byte_array_append(file, builder->maps[i].ipv4, RULEDB_IPV4_MAP_SIZE);
 		g_byte_array_append(file, builder->maps[i].ipv6, RULEDB_IPV6_MAP_SIZE);
 	}
 	append_text(file, builder->myorigin);
 	append_text(file, builder->mydomain);
-	append_number(file, ruledb_format_fnv(RULEDB_FNV_START, file->data, file->len), 8);
+	append_number(file, ruledb_format_checksum(0, 0, file->data, file->len), 8);
 	g_assert(file->len == size);
 }
 

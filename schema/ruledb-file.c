@@ -35,29 +35,6 @@ ruledb_file_damaged(GError **error, const char *format, ...)
 
 /* ---- bytes of the file ---- */
 
-const uint8_t *
-ruledb_file_take_bytes(RuleDbSpan *span, size_t n)
-{
-	const uint8_t *at = span->at;
-
-	if (n > span->left)
-		return NULL;
-	span->at += n;
-	span->left -= n;
-	return at;
-}
-
-gboolean
-ruledb_file_take_number(RuleDbSpan *span, size_t n_bytes, uint64_t *value)
-{
-	const uint8_t *at = ruledb_file_take_bytes(span, n_bytes);
-
-	if (at == NULL)
-		return FALSE;
-	*value = ruledb_format_get(at, n_bytes);
-	return TRUE;
-}
-
 /* n bytes of the file, which has at least offset + n: borrowed from data, or read into buffer. */
 static const uint8_t *
 get_bytes(const RuleDb *db, uint64_t offset, size_t n, uint8_t *buffer, GError **error)
@@ -142,14 +119,15 @@ take_text(RuleDbSpan *span)
 static gboolean
 parse_header(RuleDb *db, RuleDbSpan header, uint64_t actual_size)
 {
-	uint64_t n_buckets, n_rules, largest, flags;
+	uint64_t n_buckets, n_rules, largest, flags, key_kinds;
 
 	if (!ruledb_file_take_number(&header, 8, &db->generation) ||
 	    !ruledb_file_take_number(&header, 8, &db->file_size) ||
 	    !ruledb_file_take_number(&header, 4, &n_buckets) ||
 	    !ruledb_file_take_number(&header, 4, &n_rules) ||
 	    !ruledb_file_take_number(&header, 4, &largest) ||
-	    !ruledb_file_take_number(&header, 1, &flags))
+	    !ruledb_file_take_number(&header, 1, &flags) ||
+	    !ruledb_file_take_number(&header, 1, &key_kinds))
 		return FALSE;
 	for (size_t i = 0; i < N_RULEDB_MAPS; i++) {
 		const uint8_t **map = db->prefix_map[i];
@@ -167,13 +145,15 @@ parse_header(RuleDb *db, RuleDbSpan header, uint64_t actual_size)
 	db->n_buckets = (uint32_t)n_buckets;
 	db->n_rules = (uint32_t)n_rules;
 	db->largest_record = (uint32_t)largest;
+	db->key_kinds = (unsigned)key_kinds;
 	db->rewriting.append_at_myorigin = (flags & REWRITING_APPEND_AT_MYORIGIN) != 0;
 	db->rewriting.append_dot_mydomain = (flags & REWRITING_APPEND_DOT_MYDOMAIN) != 0;
 	db->rewriting.allow_percent_hack = (flags & REWRITING_ALLOW_PERCENT_HACK) != 0;
 	db->rewriting.swap_bangpath = (flags & REWRITING_SWAP_BANGPATH) != 0;
 
 	/* The records are numbered in 32 bits, and no record is larger than the file. */
-	return (flags & ~(uint64_t)REWRITING_ALL_FLAGS) == 0 && n_buckets > 0 &&
+	return (flags & ~(uint64_t)REWRITING_ALL_FLAGS) == 0 &&
+	       (key_kinds & ~(uint64_t)RULEDB_ALL_KEY_KINDS) == 0 && n_buckets > 0 &&
 	       (n_buckets & (n_buckets - 1)) == 0 && n_buckets + n_rules <= UINT32_MAX &&
 	       largest >= RULEDB_RECORD_FRAME && largest <= actual_size &&
 	       db->file_size == actual_size;
@@ -222,7 +202,7 @@ load_header(RuleDb *db, uint64_t size, GError **error)
 		return ruledb_file_damaged(error, "the size of its header is wrong");
 	const size_t covered = (size_t)header_size - 8;
 	if (ruledb_format_get(db->header + covered, 8) !=
-	    ruledb_format_fnv(RULEDB_FNV_START, db->header, covered))
+	    ruledb_format_checksum(0, 0, db->header, covered))
 		return ruledb_file_damaged(error, "the checksum of its header is wrong");
 
 	const size_t before = RULEDB_MAGIC_SIZE + 4 + 4;

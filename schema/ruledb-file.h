@@ -26,17 +26,37 @@ struct RuleDb {
 	uint32_t n_buckets;
 	uint32_t n_rules;
 	uint32_t largest_record;
+	unsigned key_kinds;                                           /* a bitmap */
 	const uint8_t *prefix_map[N_RULEDB_MAPS][N_NETWORK_FAMILIES]; /* in header */
 	AddressRewriting rewriting; /* its strings are in header */
 	uint8_t header[RULEDB_HEADER_MAX];
 };
 
 /* The next n bytes of a piece that has been proved, or NULL where so many are not left. */
-const uint8_t *ruledb_file_take_bytes(RuleDbSpan *span, size_t n);
+static inline const uint8_t *
+ruledb_file_take_bytes(RuleDbSpan *span, size_t n)
+{
+	const uint8_t *at = span->at;
 
-/* The next number of n_bytes; FALSE where so many bytes are not left. */
-gboolean ruledb_file_take_number(RuleDbSpan *span, size_t n_bytes, uint64_t *value)
-	G_GNUC_WARN_UNUSED_RESULT;
+	if (n > span->left)
+		return NULL;
+	span->at += n;
+	span->left -= n;
+	return at;
+}
+
+/* The next number of n_bytes; FALSE where so many bytes are not left. In line, because n_bytes is
+ * a constant wherever it is called: one load then, not a loop. */
+G_GNUC_WARN_UNUSED_RESULT static inline gboolean
+ruledb_file_take_number(RuleDbSpan *span, size_t n_bytes, uint64_t *value)
+{
+	const uint8_t *at = ruledb_file_take_bytes(span, n_bytes);
+
+	if (at == NULL)
+		return FALSE;
+	*value = ruledb_format_get(at, n_bytes);
+	return TRUE;
+}
 
 /* The content of a record, proved to be whole and to be this one: number is that of a bucket, or
  * n_buckets and more for a rule, and in range. It stays until the slot is used again. */

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ruledb-format: the layout of the rules file, for the ruledb modules alone.
  *
- * Numbers are little-endian and unaligned; they are read byte by byte, so that no struct is laid
- * over the file. The file is, without a gap:
+ * Numbers are little-endian and unaligned; they are copied out one by one: no struct is laid over
+ * the file. The file is, without a gap:
  *
  *   header    magic, u32 format, u32 size of the header, u64 generation, u64 size of the file,
  *             u32 n_buckets (a power of two), u32 n_rules, u32 size of the largest record,
- *             u8 rewriting flags, the prefix lengths that occur (a bitmap of 33 bits for IPv4, one
- *             of 129 bits for IPv6, lowest bit first) in exempt networks, then in networks under
- *             which rules are found,
- *             myorigin, mydomain (each u16 length, bytes, NUL), u64 checksum of all this
- *   offsets   u64 for each record, and one more: the end of the file
- *   records   the buckets in order, then the rules in order:
- *             u32 number (rules count on after the buckets), u32 length, content, u64 checksum of
- *             generation, number and content
+ *             u8 rewriting flags, u8 kinds of key that occur (a bitmap of RuleDbKeyKind), the
+ * prefix lengths that occur (a bitmap of 33 bits for IPv4, one of 129 bits for IPv6, lowest bit
+ * first) in exempt networks, then in networks under which rules are found, myorigin, mydomain (each
+ * u16 length, bytes, NUL), u64 checksum of all this offsets   u64 for each record, and one more:
+ * the end of the file records   the buckets in order, then the rules in order: u32 number (rules
+ * count on after the buckets), u32 length, content, u64 checksum of generation, number and content
  *
  * The content of a bucket is a row of entries: u8 RuleDbKeyKind, u16 length of the key, key,
  * u32 n, n × u32 number of a rule (counting from 0). A key is in the bucket that the low bits of
@@ -21,18 +19,23 @@
  * length, value; every field stands there once, a list that says nothing as an empty one. A list is
  * a row of texts (u16 length, bytes) or of networks (as in a key).
  *
- * Hash and checksum are FNV-1a (64 bits). As a checksum it is certain to see a change that is
- * confined to one byte: each step, (h ^ byte) × an odd number modulo 2^64, is a bijection of h, so
- * that two inputs that differ in one byte never meet again. A record's length must agree with the
- * two offsets around it. What is not in a checksum is an offset: a wrong one leads to bytes that
- * would have to hold the right number, the right length and a right checksum by chance. The
- * generation is in the checksum so that blocks left over from an older file are not taken for
- * records. None of this is against an author of false files: those are kept out by who may write
- * to the directory. */
+ * The hash is FNV-1a (64 bits). The checksum takes eight bytes in a step, as a little-endian word;
+ * the last word is filled up with zeros, and the length is in the sum. Each step, (h ^ word) × an
+ * odd number modulo 2^64, then h ^ h >> 32, is a bijection of h and one of the word: so it is
+ * certain to see a change that is confined to one word, be it one bit or all of the eight bytes,
+ * because two inputs that differ in one word never meet again. The shift brings the upper half
+ * down, which multiplication alone would leave to be undone by a change of the same bit in the next
+ * word. A record's length must agree with the two offsets around it. What is not in a checksum is
+ * an offset: a wrong one leads to bytes that would have to hold the right number, the right length
+ * and a right checksum by chance. The generation is in the checksum so that blocks left over from
+ * an older file are not taken for records. None of this is against an author of false files: those
+ * are kept out by who may write to the directory. */
 #pragma once
 
+#include <glib.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define RULEDB_MAGIC "tlsgate\n"
 #define RULEDB_MAGIC_SIZE 8
@@ -45,8 +48,8 @@
 typedef enum { RULEDB_MAP_EXEMPT, RULEDB_MAP_CLIENT, N_RULEDB_MAPS } RuleDbMap;
 
 /* Up to the two texts; with these and the checksum the header has no less and no more than this. */
-#define RULEDB_HEADER_FIXED                                  \
-	(RULEDB_MAGIC_SIZE + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 1 + \
+#define RULEDB_HEADER_FIXED                                      \
+	(RULEDB_MAGIC_SIZE + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 1 + 1 + \
 	 N_RULEDB_MAPS * (RULEDB_IPV4_MAP_SIZE + RULEDB_IPV6_MAP_SIZE))
 #define RULEDB_HEADER_MIN (RULEDB_HEADER_FIXED + 2 * (2 + 1) + 8)
 #define RULEDB_HEADER_MAX (RULEDB_HEADER_MIN + 2 * RULEDB_MAX_TEXT)
@@ -64,6 +67,8 @@ typedef enum {
 	KEY_CLIENT_NETWORK = 5, /* like an exempt one, with rules */
 	KEY_CLIENT_NAME = 6     /* a host name or ".parent" */
 } RuleDbKeyKind;
+
+#define RULEDB_ALL_KEY_KINDS ((2u << KEY_CLIENT_NAME) - (1u << KEY_ALL_MAIL))
 
 /* The kind of the keys of a RuleDbDomain. */
 static inline RuleDbKeyKind
@@ -134,25 +139,33 @@ ruledb_format_put(uint8_t *at, uint64_t value, size_t n_bytes)
 		at[i] = (uint8_t)(value >> (8 * i));
 }
 
+/* One load where n_bytes is a constant. */
 static inline uint64_t
 ruledb_format_get(const uint8_t *at, size_t n_bytes)
 {
 	uint64_t value = 0;
 
-	for (size_t i = 0; i < n_bytes; i++)
-		value |= (uint64_t)at[i] << (8 * i);
-	return value;
+	memcpy(&value, at, n_bytes);
+	return GUINT64_FROM_LE(value);
 }
 
 static inline uint64_t
-ruledb_format_checksum(uint64_t generation, uint32_t number, const void *content, size_t length)
+ruledb_format_add(uint64_t sum, uint64_t word)
 {
-	uint8_t seed[8 + 4];
+	sum = (sum ^ word) * 0x9e3779b97f4a7c15u;
+	return sum ^ sum >> 32;
+}
 
-	ruledb_format_put(seed, generation, 8);
-	ruledb_format_put(seed + 8, number, 4);
-	return ruledb_format_fnv(ruledb_format_fnv(RULEDB_FNV_START, seed, sizeof seed), content,
-				 length);
+/* The checksum of a record; with generation and number 0 that of the header. */
+static inline uint64_t
+ruledb_format_checksum(uint64_t generation, uint32_t number, const uint8_t *content, size_t length)
+{
+	uint64_t sum = ruledb_format_add(RULEDB_FNV_START, generation);
+
+	sum = ruledb_format_add(sum, (uint64_t)length << 32 | number);
+	for (; length >= 8; length -= 8, content += 8)
+		sum = ruledb_format_add(sum, ruledb_format_get(content, 8));
+	return length > 0 ? ruledb_format_add(sum, ruledb_format_get(content, length)) : sum;
 }
 
 /* The bucket of a key; n_buckets is a power of two. The high half is folded in because the low bits

@@ -12,13 +12,21 @@
 
 #include <string.h>
 
+static gboolean
+is_name_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
 gboolean
 ruledb_is_rule_name(const char *name)
 {
-	const size_t length = strlen(name);
+	size_t length = 0;
 
-	return length > 0 && length <= RULEDB_MAX_NAME &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") == length;
+	/* Not strspn(), which makes a table first; this is asked for each rule that is read. */
+	while (is_name_letter(name[length]))
+		length++;
+	return name[length] == '\0' && length > 0 && length <= RULEDB_MAX_NAME;
 }
 
 /* ---- asking ---- */
@@ -185,6 +193,14 @@ visit_rules(const RuleDb *db, Entry entry, RuleDbVisit visit, void *data, GError
 	return TRUE;
 }
 
+/* Whether any key is of this kind. The header says so, as it says which prefixes occur: what no
+ * rule asks for costs no look-up. */
+static gboolean
+has_keys(const RuleDb *db, RuleDbKeyKind kind)
+{
+	return (db->key_kinds & 1u << kind) != 0;
+}
+
 /* Visit the rules of a key; a key without an entry has none. */
 static gboolean
 visit_key(const RuleDb *db, RuleDbKeyKind kind, const void *key, size_t length, RuleDbVisit visit,
@@ -193,8 +209,16 @@ visit_key(const RuleDb *db, RuleDbKeyKind kind, const void *key, size_t length, 
 	Entry entry;
 	gboolean found;
 
+	if (!has_keys(db, kind))
+		return TRUE;
 	return find_entry(db, kind, key, length, &entry, &found, error) &&
 	       (!found || visit_rules(db, entry, visit, data, error));
+}
+
+gboolean
+ruledb_is_found_by(const RuleDb *db, RuleDbDomain kind)
+{
+	return has_keys(db, ruledb_format_domain_key(kind));
 }
 
 gboolean
@@ -222,6 +246,17 @@ has_prefix(const RuleDb *db, RuleDbMap map, NetworkFamily family, size_t prefix)
 	return (db->prefix_map[map][family][prefix / 8] & 1 << (prefix % 8)) != 0;
 }
 
+/* The next prefix length that occurs, from prefix on; above last where none does. */
+static size_t
+next_prefix(const RuleDb *db, RuleDbMap map, NetworkFamily family, size_t prefix, size_t last)
+{
+	const uint8_t *bits = db->prefix_map[map][family];
+
+	while (prefix <= last && !has_prefix(db, map, family, prefix))
+		prefix = bits[prefix / 8] == 0 ? (prefix | 7) + 1 : prefix + 1;
+	return prefix;
+}
+
 /* The key of the network of a prefix length that client is in; its length. */
 static size_t
 format_range(const Network *client, size_t prefix, uint8_t key[RULEDB_MAX_NETWORK])
@@ -240,11 +275,15 @@ gboolean
 ruledb_visit_network(RuleDb *db, const Network *client, RuleDbVisit visit, void *data,
 		     GError **error)
 {
-	for (size_t prefix = 0; prefix <= client->prefix; prefix++) {
+	const NetworkFamily family = client->family;
+	const size_t last = client->prefix;
+	size_t prefix = next_prefix(db, RULEDB_MAP_CLIENT, family, 0, last);
+
+	for (; prefix <= last;
+	     prefix = next_prefix(db, RULEDB_MAP_CLIENT, family, prefix + 1, last)) {
 		uint8_t key[RULEDB_MAX_NETWORK];
 
-		if (has_prefix(db, RULEDB_MAP_CLIENT, client->family, prefix) &&
-		    !visit_key(db, KEY_CLIENT_NETWORK, key, format_range(client, prefix, key),
+		if (!visit_key(db, KEY_CLIENT_NETWORK, key, format_range(client, prefix, key),
 			       visit, data, error))
 			return FALSE;
 	}
@@ -254,15 +293,21 @@ ruledb_visit_network(RuleDb *db, const Network *client, RuleDbVisit visit, void 
 gboolean
 ruledb_find_exempt(RuleDb *db, const Network *client, gboolean *is_exempt, GError **error)
 {
+	const NetworkFamily family = client->family;
+	const size_t last = client->prefix;
+	size_t prefix = next_prefix(db, RULEDB_MAP_EXEMPT, family, 0, last);
+
 	*is_exempt = FALSE;
-	for (size_t prefix = 0; prefix <= client->prefix && !*is_exempt; prefix++) {
+	for (; prefix <= last;
+	     prefix = next_prefix(db, RULEDB_MAP_EXEMPT, family, prefix + 1, last)) {
 		uint8_t key[RULEDB_MAX_NETWORK];
 		Entry entry;
 
-		if (has_prefix(db, RULEDB_MAP_EXEMPT, client->family, prefix) &&
-		    !find_entry(db, KEY_EXEMPT_NETWORK, key, format_range(client, prefix, key),
+		if (!find_entry(db, KEY_EXEMPT_NETWORK, key, format_range(client, prefix, key),
 				&entry, is_exempt, error))
 			return FALSE;
+		if (*is_exempt)
+			break;
 	}
 	return TRUE;
 }
@@ -311,6 +356,7 @@ verify_bucket(const RuleDb *db, uint32_t number, gboolean *is_reachable, GError 
 		uint64_t rule;
 
 		if (!take_entry(&bucket, &entry) || !is_key(db, &entry) ||
+		    !has_keys(db, (RuleDbKeyKind)entry.kind) ||
 		    ruledb_format_bucket(db->n_buckets, (RuleDbKeyKind)entry.kind, entry.key,
 					 entry.length) != number)
 			return ruledb_file_damaged(error, "record %u: an entry is wrong", number);

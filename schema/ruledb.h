@@ -18,7 +18,7 @@
 
 /* The version of the layout in ruledb-format.h. A file of any other version is refused: what this
  * program does not know may be a demand. */
-#define RULEDB_FORMAT 2
+#define RULEDB_FORMAT 3
 /* More rules on one key are refused by the settings checks ("too-many-rules-on-one-key"). */
 #define RULEDB_MAX_RULES_PER_KEY 1024
 /* The longest name of a rule; it is of a-z 0-9 . _ - */
@@ -138,6 +138,9 @@ gboolean ruledb_verify(RuleDb *db, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Whether client is in an exempt network. FALSE return is damage, not "no". */
 gboolean ruledb_find_exempt(RuleDb *db, const Network *client, gboolean *is_exempt, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
+
+/* Whether any rule is found by a domain of this kind: if not, the domain need not be known. */
+gboolean ruledb_is_found_by(const RuleDb *db, RuleDbDomain kind);
 
 /* Called for each rule found, in no order, perhaps more than once; rule's strings and lists are
  * borrowed and live as long as the call, which may not ask db. */

@@ -41,6 +41,15 @@ def fnv(data: bytes, value: int = 0xcbf29ce484222325) -> int:
     return value
 
 
+def checksum(generation: int, number: int, content: bytes) -> int:
+    value = 0xcbf29ce484222325
+    padded = content + bytes(-len(content) % 8)
+    for word in (generation, len(content) << 32 | number, *struct.unpack(f"<{len(padded) // 8}Q", padded)):
+        value = (value ^ word) * 0x9e3779b97f4a7c15 % 2**64
+        value ^= value >> 32
+    return value
+
+
 class Rules:
     """The layout of schema/ruledb-format.h, written from its description."""
 
@@ -70,7 +79,7 @@ class Rules:
         self.keys[bytes([EXEMPT, family, prefix]) + packed] = []
         return self
 
-    def build(self, generation: int, file_format: int = 2) -> bytes:
+    def build(self, generation: int, file_format: int = 3) -> bytes:
         n_buckets = 1
         while n_buckets < len(self.keys):
             n_buckets *= 2
@@ -83,20 +92,20 @@ class Rules:
         records = []
         for number, content in enumerate(buckets + self.rules):
             head = struct.pack("<I", number)
-            checksum = fnv(struct.pack("<Q", generation) + head + content)
             records.append(head + struct.pack("<I", len(content)) + content
-                           + struct.pack("<Q", checksum))
+                           + struct.pack("<Q", checksum(generation, number, content)))
         texts = b"".join(struct.pack("<H", len(t)) + t + b"\0" for t in (b"origin.test", b"my.test"))
-        fixed = 8 + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 1 + 2 * (5 + 17)
+        fixed = 8 + 4 + 4 + 8 + 8 + 4 + 4 + 4 + 1 + 1 + 2 * (5 + 17)
         header_size = fixed + len(texts) + 8
         offsets = [header_size + 8 * (len(records) + 1)]
         for record in records:
             offsets.append(offsets[-1] + len(record))
-        header = (b"tlsgate\n" + struct.pack("<IIQQIIIB", file_format, header_size, generation,
+        header = (b"tlsgate\n" + struct.pack("<IIQQIIIBB", file_format, header_size, generation,
                                              offsets[-1], n_buckets, len(self.rules),
-                                             max(map(len, records)), 0b1101)
+                                             max(map(len, records)), 0b1101,
+                                             sum({1 << key[0] for key in self.keys}))
                   + self.maps[0] + self.maps[1] + bytes(5 + 17) + texts)
-        return (header + struct.pack("<Q", fnv(header))
+        return (header + struct.pack("<Q", checksum(0, 0, header))
                 + b"".join(struct.pack("<Q", o) for o in offsets) + b"".join(records))
 
 
@@ -385,7 +394,7 @@ def damaged_record_gets_no_answer(directory):
 
 @row
 def unknown_format_gets_no_answer(directory):
-    put(directory / "7" / "rules.db", bank_rules().build(7, file_format=3))
+    put(directory / "7" / "rules.db", bank_rules().build(7, file_format=4))
     with Client("--generations", directory) as client:
         client.send(request())
         client.expect_end(DAMAGED)
@@ -609,8 +618,8 @@ def check_says_what_is_wrong(directory):
     expect_check(put(path, b"{}" * 200), DAMAGED, "damaged: not a rules file of tlsgate")
     expect_check(put(path, intact[:-1]), DAMAGED, "damaged: ")
     expect_check(put(path, intact.replace(b"bank\0", b"benk\0")), DAMAGED, "its checksum is wrong")
-    expect_check(put(path, bank_rules().build(7, file_format=3)), DAMAGED,
-                 "rules file of format 3, this program knows format 2")
+    expect_check(put(path, bank_rules().build(7, file_format=2)), DAMAGED,
+                 "rules file of format 2, this program knows format 3")
     expect_check(directory, UNREADABLE, "not a regular file")
     unreachable = Rules().rule("bank", ANY, REJECT, "bank.test")
     unreachable.keys.clear()

@@ -124,7 +124,7 @@ repair(uint8_t *file, size_t size)
 		repair_records(file, size, header_size, n_records);
 	}
 	ruledb_format_put(file + header_size - 8,
-			  ruledb_format_fnv(RULEDB_FNV_START, file, (size_t)header_size - 8), 8);
+			  ruledb_format_checksum(0, 0, file, (size_t)header_size - 8), 8);
 }
 
 int

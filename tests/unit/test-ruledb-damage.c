@@ -272,7 +272,7 @@ build_with_header(size_t at, uint64_t value, size_t n_bytes)
 	const size_t covered = ruledb_format_get(copy + RULEDB_MAGIC_SIZE + 4, 4) - 8;
 
 	ruledb_format_put(copy + at, value, n_bytes);
-	ruledb_format_put(copy + covered, ruledb_format_fnv(RULEDB_FNV_START, copy, covered), 8);
+	ruledb_format_put(copy + covered, ruledb_format_checksum(0, 0, copy, covered), 8);
 	return g_bytes_new(copy, size);
 }
 
@@ -299,9 +299,10 @@ static const Header headers[] = {
 	{ "no-largest-record-is-damage", 40, 4, 0, RULEDB_ERROR_DAMAGED },
 	{ "record-larger-than-the-file-is-damage", 40, 4, 0xffffffff, RULEDB_ERROR_DAMAGED },
 	{ "unknown-rewriting-flag-is-damage", 44, 1, 0xff, RULEDB_ERROR_DAMAGED },
-	{ "text-longer-than-the-header-is-damage", 89, 2, 0xffff, RULEDB_ERROR_DAMAGED },
-	{ "text-with-other-length-is-damage", 89, 2, 10, RULEDB_ERROR_DAMAGED },
-	{ "text-with-nul-is-damage", 92, 1, 0, RULEDB_ERROR_DAMAGED },
+	{ "unknown-announced-key-kind-is-damage", 45, 1, 0xff, RULEDB_ERROR_DAMAGED },
+	{ "text-longer-than-the-header-is-damage", 90, 2, 0xffff, RULEDB_ERROR_DAMAGED },
+	{ "text-with-other-length-is-damage", 90, 2, 10, RULEDB_ERROR_DAMAGED },
+	{ "text-with-nul-is-damage", 93, 1, 0, RULEDB_ERROR_DAMAGED },
 };
 
 static void
@@ -324,6 +325,42 @@ test_largest_record(void)
 	g_assert_false(answers_right_or_not(bytes));
 }
 
+/* A kind of key that the header does not announce is not looked up: only verifying sees it. */
+static void
+test_unannounced_kind(void)
+{
+	for (unsigned kind = KEY_ALL_MAIL; kind <= KEY_CLIENT_NAME; kind++) {
+		const unsigned kinds = RULEDB_ALL_KEY_KINDS & ~(1u << kind);
+		g_autoptr(GError) error = NULL;
+		g_autoptr(GBytes) bytes = build_with_header(45, kinds, 1);
+		g_autoptr(RuleDb) db = ruledb_open_bytes(bytes, &error);
+
+		g_assert_no_error(error);
+		g_assert_false(ruledb_verify(db, &error));
+		g_assert_error(error, RULEDB_ERROR, RULEDB_ERROR_DAMAGED);
+	}
+}
+
+/* One word of the checksum is eight bytes: whatever becomes of them is seen, and so are two changes
+ * of the same bit in two words. */
+static void
+test_pairs(void)
+{
+	g_autoptr(GBytes) intact = build_small(GENERATION);
+	size_t size = g_bytes_get_size(intact);
+
+	for (size_t i = 0; i + 8 < size; i++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			g_autofree uint8_t *copy = dup_bytes(intact, &size);
+
+			copy[i] ^= (uint8_t)(1 << bit);
+			copy[i + 8] ^= (uint8_t)(1 << bit);
+			g_autoptr(GBytes) changed = g_bytes_new(copy, size);
+			g_assert_false(answers_right_or_not(changed));
+		}
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -332,6 +369,8 @@ main(int argc, char **argv)
 	ROWS_ADD("ruledb-damage", headers, test_header);
 	g_test_add_func("/ruledb-damage/each-flipped-bit-is-damage", test_flips);
 	g_test_add_func("/ruledb-damage/each-changed-byte-is-damage", test_bytes);
+	g_test_add_func("/ruledb-damage/same-bit-in-two-words-is-damage", test_pairs);
+	g_test_add_func("/ruledb-damage/unannounced-key-kind-is-damage", test_unannounced_kind);
 	g_test_add_func("/ruledb-damage/each-truncation-is-damage", test_truncations);
 	g_test_add_func("/ruledb-damage/appended-byte-is-damage", test_appended);
 	g_test_add_func("/ruledb-damage/blocks-of-another-generation-are-damage",
