@@ -48,8 +48,8 @@ static const char help[] =
 	"has answered since it began.\n"
 	"\n"
 	"exit status: 0 the client closed, or the file is whole; 64 usage; 65 the file is damaged\n"
-	"or of another generation or format; 66 there is no such file; 74 it can't be read; 76 the\n"
-	"client does not speak the protocol; 77 no permission to read the file\n";
+	"or of another generation or format; 66 there is no such file; 71 can't listen; 74 it can't\n"
+	"be read; 76 the client does not speak the protocol; 77 no permission to read the file\n";
 
 typedef enum {
 	MODE_NONE,
