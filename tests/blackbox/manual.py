@@ -470,6 +470,9 @@ def main():
             ('window', 'policyd/log.c', r'WINDOW_US \((\d+) \*', 'in {} seconds by one process'),
             ('listeners', 'policyd/main.c', r'MAX_LISTENERS (\d+)', 'up to {} times'),
             ('counted', 'policyd/counters.c', r'MAX_LOGGED (\d+)', 'the {} rules that were broken most'),
+            ('connections', 'policyd/server.h', r'SERVER_MAX_CONNECTIONS (\d+)', 'at most {} connections'),
+            ('busy', 'policyd/server.c', r'MAX_BUSY (\d+)', 'where {} others are so'),
+            ('busy-seconds', 'policyd/server.c', r'MAX_BUSY_US \((\d+) \*', 'closed after {} seconds'),
             ('drain', 'policyd/server.c', r'DRAIN_US \((\d+) \*', 'after {} seconds at the latest')):
         tap.check(f'limit/policyd/{name}', limit_is_documented, path, pattern, words, SERVER)
     for page in (SETTINGS, COMMANDS, SERVER):

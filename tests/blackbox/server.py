@@ -18,8 +18,9 @@ import time
 from policyd import DUNNO, NO_TLS, PATIENCE, POLICYD, generation, request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'lib'))
-from tap import Tap, equal  # noqa: E402
+from tap import Skip, Tap, equal  # noqa: E402
 
+MAX_BUSY = 1000  # policyd/server.c
 NOISE = (b'junk\n', b'a=b\n\n', b'=x\n\n', b'request=smtpd_access_policy\r\n\r\n', b'a=\0\n\n', b'x' * 100_000,
          b'a=b\n' * 300 + b'\n', os.urandom(5000))
 
@@ -94,6 +95,15 @@ def expect_closed(client):
         equal(client.recv(1), b'')
 
 
+def need_descriptors(n):
+    """For this process, and with it for policyd."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < n:
+        raise Skip(f'{n} open files are needed, {hard} are allowed')
+    if soft != resource.RLIM_INFINITY and soft < n:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (n, hard))
+
+
 def clients_are_answered_in_turn(directory):
     with Server(directory) as server:
         clients = [server.connect() for _ in range(50)]
@@ -142,6 +152,31 @@ def noise_ends_its_connection_alone(directory):
                     bad.sendall(noise + b'\n\n')
                 expect_closed(bad)
             ask(good)
+
+
+def too_many_within_a_request_are_closed_not_good_ones(directory):
+    """What each of them could send in a request is memory."""
+    need_descriptors(MAX_BUSY + 500)
+    with Server(directory) as server, server.connect() as good:
+        slow = []
+        for _ in range(MAX_BUSY + 200):
+            slow.append(server.connect())
+            slow[-1].sendall(b'request=')
+        ask(good)
+        for client in slow[MAX_BUSY:]:
+            expect_closed(client)
+        server.wait_logged(f'{MAX_BUSY} clients are within a request or take no answer')
+        equal(1 <= server.logged().count('clients are within a request') <= 5, True)
+        ask(good)
+        slow[0].sendall(request()[len('request='):])  # those that came first can still end it
+        equal(receive(slow[0], len(NO_TLS)), NO_TLS)
+        slow[-1].close()
+        slow[-1] = server.connect()
+        slow[-1].sendall(b'request=')  # there is room for one again
+        slow[-1].sendall(request()[len('request='):])
+        equal(receive(slow[-1], len(NO_TLS)), NO_TLS)
+        for client in slow:
+            client.close()
 
 
 def warnings_are_limited(directory):
@@ -293,7 +328,7 @@ def main():
     tap = Tap()
     for test in (clients_are_answered_in_turn, a_request_byte_by_byte_beside_others_is_answered,
                  many_requests_at_once_are_all_answered, a_client_that_takes_no_answers_waits_alone,
-                 noise_ends_its_connection_alone, warnings_are_limited, an_unknown_generation_gets_no_answer,
+                 noise_ends_its_connection_alone, too_many_within_a_request_are_closed_not_good_ones, warnings_are_limited, an_unknown_generation_gets_no_answer,
                  sigterm_answers_what_was_asked, sigterm_does_not_wait_for_ever, sigusr1_logs_the_counters,
                  more_clients_than_descriptors_wait, the_mode_of_the_socket_is_as_said,
                  a_socket_left_behind_is_replaced, a_socket_in_use_is_not_taken, a_loopback_address_is_served,
