@@ -395,14 +395,15 @@ loop(Server *server)
 	const int watchdog = notify_watchdog_interval();
 	const int interval = watchdog > 0 ? MIN(watchdog, SWEEP_INTERVAL_MS) : SWEEP_INTERVAL_MS;
 	struct epoll_event events[EVENTS_PER_WAIT];
-	gint64 next_sweep = 0;
+	gint64 now = g_get_monotonic_time(), next_sweep = now;
 
 	for (;;) {
-		const int n = epoll_wait(server->epoll, events, EVENTS_PER_WAIT, interval);
+		const int wait = (int)(MAX(next_sweep - now, 0) / 1000) + 1;
+		const int n = epoll_wait(server->epoll, events, EVENTS_PER_WAIT, wait);
 		for (int i = 0; i < n; i++)
 			handle(server, events[i].data.ptr);
 		/* The time is looked at once for many requests. */
-		const gint64 now = g_get_monotonic_time();
+		now = g_get_monotonic_time();
 		if (now >= next_sweep) {
 			next_sweep = now + (gint64)interval * 1000;
 			sweep(server, now);
