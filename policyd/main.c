@@ -159,8 +159,10 @@ open_rules(const Arguments *arguments, GError **error)
 static gboolean
 open_sockets(const Arguments *arguments, int *sockets, size_t *n, GError **error)
 {
-	const int n_handed = endpoint_take_handed();
+	int n_handed;
 
+	if (!endpoint_take_handed(&n_handed, error))
+		return FALSE;
 	for (int i = 0; i < n_handed; i++)
 		sockets[(*n)++] = ENDPOINT_FIRST_HANDED + i;
 	for (size_t i = 0; i < arguments->n_endpoints; i++) {
@@ -175,7 +177,7 @@ static int
 serve(const Arguments *arguments)
 {
 	g_autoptr(GError) error = NULL;
-	int sockets[2 * MAX_LISTENERS];
+	int sockets[ENDPOINT_MAX_HANDED + MAX_LISTENERS];
 	size_t n = 0;
 	g_autoptr(Generations) generations = open_rules(arguments, &error);
 

@@ -442,6 +442,7 @@ open_signals(Server *server)
 {
 	sigset_t signals;
 
+	signal(SIGPIPE, SIG_IGN); /* of standard error, which gets a copy of the log */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);

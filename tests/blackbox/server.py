@@ -8,12 +8,14 @@ import os
 import pathlib
 import resource
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import types
 
 from policyd import DUNNO, NO_TLS, PATIENCE, POLICYD, generation, request
 
@@ -291,6 +293,61 @@ def wrong_endpoints_are_refused(directory):
             raise AssertionError(run.stderr)
 
 
+def log_that_nobody_reads_is_no_trouble(directory):
+    """Standard error is a pipe whose other end is closed; the log goes to it."""
+    generation(directory, 7)
+    read, write = os.pipe()
+    process = subprocess.Popen([POLICYD, '--generations', directory, '--listen', f'unix:{directory}/socket'],
+                               stderr=write)
+    os.close(write)
+    server = types.SimpleNamespace(path=directory / 'socket', process=process)
+    try:
+        with Server.connect(server) as client:
+            ask(client)
+            os.close(read)
+            ask(client)
+            ask(client)
+            equal(process.poll(), None)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def what_is_handed_and_does_not_listen_is_refused(directory):
+    """As with Accept=yes, or another descriptor in its place: silence would be taken for a server."""
+    generation(directory, 7)
+    pair, plain = socket.socketpair(), open(directory / 'log', 'w+b')
+    for handed, number, said in ((pair[0], 1, b'is no listening socket'), (plain, 1, b'is no listening socket'),
+                                 (pair[0], 65, b'at most 64')):
+        command = f'exec 3<&0 0</dev/null; export LISTEN_PID=$$ LISTEN_FDS={number}; exec "$@"'
+        run = subprocess.run(['sh', '-c', command, 'sh', POLICYD, '--generations', directory], stdin=handed,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
+        equal((run.returncode, run.stdout, said in run.stderr), (71, b'', True))
+
+
+def sockets_of_the_real_systemd_are_served(directory):
+    """systemd-socket-activate(1) listens, and starts the program when somebody connects."""
+    activate = shutil.which('systemd-socket-activate')
+    if activate is None:
+        raise Skip('there is no systemd-socket-activate')
+    generation(directory, 7)
+    with open(directory / 'log', 'w+b') as log:
+        process = subprocess.Popen([activate, '-l', directory / 'socket', POLICYD, '--generations', directory],
+                                   stderr=log)
+        server = types.SimpleNamespace(path=directory / 'socket', process=process)
+        try:
+            with Server.connect(server) as client, Server.connect(server) as other:
+                ask(client)
+                ask(other)
+                ask(client)
+                equal(pathlib.Path(f'/proc/{process.pid}/exe').resolve(), pathlib.Path(POLICYD).resolve())
+            process.send_signal(signal.SIGTERM)
+            equal(process.wait(PATIENCE), 0)
+        finally:
+            process.kill()
+            process.wait()
+
+
 def handed_sockets_are_served_and_readiness_is_told(directory):
     """As systemd does it: descriptor 3 is the socket, NOTIFY_SOCKET is told."""
     listener, manager = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -332,7 +389,8 @@ def main():
                  sigterm_answers_what_was_asked, sigterm_does_not_wait_for_ever, sigusr1_logs_the_counters,
                  more_clients_than_descriptors_wait, the_mode_of_the_socket_is_as_said,
                  a_socket_left_behind_is_replaced, a_socket_in_use_is_not_taken, a_loopback_address_is_served,
-                 wrong_endpoints_are_refused, handed_sockets_are_served_and_readiness_is_told):
+                 wrong_endpoints_are_refused, log_that_nobody_reads_is_no_trouble,
+                 what_is_handed_and_does_not_listen_is_refused, sockets_of_the_real_systemd_are_served, handed_sockets_are_served_and_readiness_is_told):
         with tempfile.TemporaryDirectory(prefix='tlsgate-') as directory:
             tap.check(test.__name__.replace('_', '-'), test, pathlib.Path(directory))
     return tap.finish()
