@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import types
 
@@ -23,6 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'lib'))
 from tap import Skip, Tap, equal  # noqa: E402
 
 MAX_BUSY = 1000  # policyd/server.c
+WATCHED = b'action=INFO report only: TLS required by rule watch: send STARTTLS before MAIL\n\n'
 NOISE = (b'junk\n', b'a=b\n\n', b'=x\n\n', b'request=smtpd_access_policy\r\n\r\n', b'a=\0\n\n', b'x' * 100_000,
          b'a=b\n' * 300 + b'\n', os.urandom(5000))
 
@@ -146,6 +148,26 @@ def a_client_that_takes_no_answers_waits_alone(directory):
         equal(receive(greedy, len(NO_TLS)), NO_TLS)
 
 
+def answers_that_wait_all_come(directory):
+    """Each request is told from the others by its answer, so that none is lost, doubled or out of order."""
+    asked = ((request(), NO_TLS), (request(sender='a@other.test'), DUNNO), (request(sender='a@watch.test'), WATCHED))
+    data, wanted = (b''.join(part) * 4000 for part in zip(*asked))
+    with Server(directory) as server, server.connect() as greedy, server.connect() as other:
+        greedy.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while sent < len(data):
+                sent += greedy.send(data[sent:])
+        ask(other)  # by now the answers have filled the socket
+        equal(sent < len(data), True)
+        greedy.settimeout(PATIENCE)
+        sender = threading.Thread(target=greedy.sendall, args=(data[sent:],))
+        sender.start()
+        equal(receive(greedy, len(wanted)) == wanted, True)
+        sender.join(PATIENCE)
+        ask(greedy)
+
+
 def noise_ends_its_connection_alone(directory):
     with Server(directory) as server, server.connect() as good:
         for noise in NOISE:
@@ -236,6 +258,11 @@ def more_clients_than_descriptors_wait(directory):
 
     with Server(directory, preexec_fn=limit) as server:
         clients = [server.connect() for _ in range(200)]
+        ask(clients[0])
+        server.wait_logged('connections are open, more must wait')
+        # Some descriptors are kept for rules.
+        generation(directory, 8)
+        ask(clients[0], request(context='8'))
         for client in clients:
             client.sendall(request())
         served = 0
@@ -272,6 +299,24 @@ def a_socket_in_use_is_not_taken(directory):
         if b"can't listen on" not in second.stderr:
             raise AssertionError(second.stderr)
         ask(client)
+
+
+def what_is_no_socket_is_not_replaced(directory):
+    """connect(2) to a plain file is refused as it is to a socket that nobody listens on."""
+    generation(directory, 7)
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(directory / 'left'))
+    left.close()
+    (directory / 'file').write_text('mine')
+    (directory / 'link').symlink_to('left')
+    (directory / 'folder').mkdir()
+    for name in 'file', 'link', 'folder':
+        run = subprocess.run([POLICYD, '--generations', directory, '--listen', f'unix:{directory}/{name}'],
+                             capture_output=True, timeout=PATIENCE)
+        equal((name, run.returncode, b"can't listen on" in run.stderr), (name, 71, True))
+    equal((directory / 'file').read_text(), 'mine')
+    equal([(directory / 'link').is_symlink(), (directory / 'left').exists(), (directory / 'folder').is_dir()],
+          [True] * 3)
 
 
 def a_loopback_address_is_served(directory):
@@ -385,10 +430,11 @@ def main():
     tap = Tap()
     for test in (clients_are_answered_in_turn, a_request_byte_by_byte_beside_others_is_answered,
                  many_requests_at_once_are_all_answered, a_client_that_takes_no_answers_waits_alone,
-                 noise_ends_its_connection_alone, too_many_within_a_request_are_closed_not_good_ones, warnings_are_limited, an_unknown_generation_gets_no_answer,
+                 answers_that_wait_all_come, noise_ends_its_connection_alone, too_many_within_a_request_are_closed_not_good_ones, warnings_are_limited, an_unknown_generation_gets_no_answer,
                  sigterm_answers_what_was_asked, sigterm_does_not_wait_for_ever, sigusr1_logs_the_counters,
                  more_clients_than_descriptors_wait, the_mode_of_the_socket_is_as_said,
-                 a_socket_left_behind_is_replaced, a_socket_in_use_is_not_taken, a_loopback_address_is_served,
+                 a_socket_left_behind_is_replaced, a_socket_in_use_is_not_taken,
+                 what_is_no_socket_is_not_replaced, a_loopback_address_is_served,
                  wrong_endpoints_are_refused, log_that_nobody_reads_is_no_trouble,
                  what_is_handed_and_does_not_listen_is_refused, sockets_of_the_real_systemd_are_served, handed_sockets_are_served_and_readiness_is_told):
         with tempfile.TemporaryDirectory(prefix='tlsgate-') as directory:
