@@ -12,7 +12,7 @@ import tempfile
 import time
 
 from policyd import NO_TLS, request
-from server import Server, ask, receive
+from server import Server, ask, expect_closed, receive
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'lib'))
 from tap import Tap, equal  # noqa: E402
@@ -20,6 +20,12 @@ from tap import Tap, equal  # noqa: E402
 TAP = Tap()
 ENOUGH = 180  # seconds
 HALF = len(request()) // 2
+
+
+def send_junk(server):
+    with server.connect() as client:
+        client.sendall(b'junk\n')
+        expect_closed(client)
 
 
 def main():
@@ -40,6 +46,9 @@ def main():
             while True:
                 deaf.sendall(request() * 100)
 
+        for _ in range(20):
+            send_junk(server)
+
         poll = select.poll()
         closed, left = [], {slow.fileno(): 'slow', deaf.fileno(): 'deaf'}
         for client in slow, deaf, idle, cut, steady, other:
@@ -58,6 +67,10 @@ def main():
             TAP.check(f'{name}-is-answered', ask, client)
         for text in 'a client did not finish its request within', 'a client did not take its answer within':
             TAP.check(f'log/{text.replace(" ", "-")}', server.wait_logged, text)
+        # The window of the limit is long over.
+        send_junk(server)
+        TAP.check('log-tells-what-was-left-out', server.wait_logged, 'name=value (and 15 like this before)')
+        TAP.check('log-has-few-lines', equal, server.logged().count('the client sent'), 6)
     return TAP.finish()
 
 

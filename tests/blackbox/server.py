@@ -430,13 +430,16 @@ def main():
     tap = Tap()
     for test in (clients_are_answered_in_turn, a_request_byte_by_byte_beside_others_is_answered,
                  many_requests_at_once_are_all_answered, a_client_that_takes_no_answers_waits_alone,
-                 answers_that_wait_all_come, noise_ends_its_connection_alone, too_many_within_a_request_are_closed_not_good_ones, warnings_are_limited, an_unknown_generation_gets_no_answer,
+                 answers_that_wait_all_come, noise_ends_its_connection_alone,
+                 too_many_within_a_request_are_closed_not_good_ones, warnings_are_limited,
+                 an_unknown_generation_gets_no_answer,
                  sigterm_answers_what_was_asked, sigterm_does_not_wait_for_ever, sigusr1_logs_the_counters,
                  more_clients_than_descriptors_wait, the_mode_of_the_socket_is_as_said,
                  a_socket_left_behind_is_replaced, a_socket_in_use_is_not_taken,
                  what_is_no_socket_is_not_replaced, a_loopback_address_is_served,
                  wrong_endpoints_are_refused, log_that_nobody_reads_is_no_trouble,
-                 what_is_handed_and_does_not_listen_is_refused, sockets_of_the_real_systemd_are_served, handed_sockets_are_served_and_readiness_is_told):
+                 what_is_handed_and_does_not_listen_is_refused, sockets_of_the_real_systemd_are_served,
+                 handed_sockets_are_served_and_readiness_is_told):
         with tempfile.TemporaryDirectory(prefix='tlsgate-') as directory:
             tap.check(test.__name__.replace('_', '-'), test, pathlib.Path(directory))
     return tap.finish()
