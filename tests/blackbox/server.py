@@ -25,6 +25,8 @@ from tap import Skip, Tap, equal  # noqa: E402
 
 MAX_BUSY = 1000  # policyd/server.c
 WATCHED = b'action=INFO report only: TLS required by rule watch: send STARTTLS before MAIL\n\n'
+DEFERRED = (b'action=450 4.7.1 Trusted client certificate required by rule cert: '
+            b'present one, there was none\n\n')
 NOISE = (b'junk\n', b'a=b\n\n', b'=x\n\n', b'request=smtpd_access_policy\r\n\r\n', b'a=\0\n\n', b'x' * 100_000,
          b'a=b\n' * 300 + b'\n', os.urandom(5000))
 
@@ -252,6 +254,34 @@ def sigusr1_logs_the_counters(directory):
         server.wait_logged('counters rule=bank broken=1')
 
 
+def every_counter_counts(directory):
+    """Another number for each, so that none is taken for another."""
+    def closed_after(data):
+        with server.connect() as client:
+            client.sendall(data)
+            expect_closed(client)
+
+    tls = {'encryption_protocol': 'TLSv1.3'}
+    asked = ((request(**tls), DUNNO, 2), (request(sender='a@watch.test'), WATCHED, 3), (request(), NO_TLS, 5),
+             (request(sender='a@cert.test', **tls), DEFERRED, 4))
+    with Server(directory) as server, server.connect() as client:
+        for data, answer, times in asked:
+            for _ in range(times):
+                ask(client, data, answer)
+        for _ in range(6):
+            closed_after(request(context='8'))
+        for _ in range(7):
+            closed_after(b'junk\n')
+        with server.connect() as second:
+            ask(second)
+            server.process.send_signal(signal.SIGUSR1)
+            server.wait_logged('counters requests=21 passed=2 reported=3 deferred=4 rejected=6 unanswered=6 '
+                               'protocol_errors=7 connections=15 open=2')
+        server.wait_logged('counters rule=watch broken=3')
+        rules = [line.split('counters rule=')[1] for line in server.logged().splitlines() if 'counters rule' in line]
+        equal(rules, ['bank broken=6', 'cert broken=4', 'watch broken=3'])
+
+
 def more_clients_than_descriptors_wait(directory):
     def limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
@@ -434,6 +464,7 @@ def main():
                  too_many_within_a_request_are_closed_not_good_ones, warnings_are_limited,
                  an_unknown_generation_gets_no_answer,
                  sigterm_answers_what_was_asked, sigterm_does_not_wait_for_ever, sigusr1_logs_the_counters,
+                 every_counter_counts,
                  more_clients_than_descriptors_wait, the_mode_of_the_socket_is_as_said,
                  a_socket_left_behind_is_replaced, a_socket_in_use_is_not_taken,
                  what_is_no_socket_is_not_replaced, a_loopback_address_is_served,
