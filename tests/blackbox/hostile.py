@@ -14,13 +14,15 @@ import struct
 import sys
 import tempfile
 
-from policyd import NO_TLS, PATIENCE, request
+from policyd import NO_TLS, PATIENCE, POLICYD, request
 from server import MAX_BUSY, Server, ask, expect_closed, need_descriptors, receive
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'lib'))
 from tap import Tap, equal  # noqa: E402
 
 TAP = Tap()
+# AddressSanitizer keeps what is freed: how much memory is in use can't be seen then.
+IS_SANITIZED = b'__asan_init' in pathlib.Path(POLICYD).read_bytes()
 MAX_LINES = 5  # of one kind in ten seconds: policyd/log.c
 PEERS = 200
 HEAD = b'request=smtpd_access_policy\nprotocol_state=RCPT\n'
@@ -55,8 +57,8 @@ def expect_few_lines(server, text):
 def note_memory(server, before, limit):
     """Private memory, so that the rules and libraries, which are shared, do not count."""
     grown = private(server) - before
-    TAP.note(f'{grown // 1024} kB more')
-    if grown > limit:
+    TAP.note(f'{grown // 1024} kB more' + ' (AddressSanitizer keeps what is freed)' * IS_SANITIZED)
+    if grown > limit and not IS_SANITIZED:
         raise AssertionError(f'{grown} bytes more, at most {limit}')
 
 
