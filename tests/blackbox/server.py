@@ -203,6 +203,12 @@ def too_many_within_a_request_are_closed_not_good_ones(directory):
         equal(receive(slow[-1], len(NO_TLS)), NO_TLS)
         for client in slow:
             client.close()
+        ask(good)
+        with server.connect() as cut:  # who has gone takes no place
+            cut.sendall(request()[:50])
+            ask(good)
+            cut.sendall(request()[50:])
+            equal(receive(cut, len(NO_TLS)), NO_TLS)
 
 
 def warnings_are_limited(directory):
@@ -423,37 +429,55 @@ def sockets_of_the_real_systemd_are_served(directory):
             process.wait()
 
 
-def handed_sockets_are_served_and_readiness_is_told(directory):
-    """As systemd does it: descriptor 3 is the socket, NOTIFY_SOCKET is told."""
-    listener, manager = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    manager.bind(str(directory / 'notify'))
-    manager.settimeout(PATIENCE)
-    listener.bind(str(directory / 'socket'))
-    listener.listen()
+def told(directory, environment, address, wait_for=()):
+    """What the manager is told by a server on a handed socket, from its start to its end by SIGTERM; two clients
+    are answered, and what is waited for has been told before that."""
     # LISTEN_PID must be the number of the process: a shell knows it.
-    command = 'exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
+    command = f'exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=1 {environment}; exec "$@"'
     generation(directory, 7)
-    with open(directory / 'log', 'w+b') as log, listener, manager:
+    with (open(directory / 'log', 'w+b') as log, socket.socket(socket.AF_UNIX) as listener,
+          socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager):
+        manager.bind(address.replace('@', '\0', 1))
+        manager.settimeout(PATIENCE)
+        listener.bind(str(directory / 'socket'))
+        listener.listen()
         process = subprocess.Popen(['sh', '-c', command, 'sh', POLICYD, '--generations', directory], stdin=listener,
-                                   stderr=log, env={**os.environ, 'NOTIFY_SOCKET': str(directory / 'notify'),
-                                                    'WATCHDOG_USEC': '400000'})
+                                   stderr=log, env={**os.environ, 'NOTIFY_SOCKET': address})
         try:
-            equal(manager.recv(100), b'READY=1')
-            with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(PATIENCE)
-                client.connect(str(directory / 'socket'))
-                ask(client)
-                equal(manager.recv(100), b'WATCHDOG=1')
-                equal(manager.recv(100), b'WATCHDOG=1')
-                ask(client)
+            states = [manager.recv(100)]
+            for _ in range(2):
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.settimeout(PATIENCE)
+                    client.connect(str(directory / 'socket'))
+                    ask(client)
+                    states += [manager.recv(100) for _ in wait_for]
+                    ask(client)
             process.send_signal(signal.SIGTERM)
-            told = b''
-            while told != b'STOPPING=1':
-                told = manager.recv(100)
+            while states[-1] != b'STOPPING=1':
+                states.append(manager.recv(100))
             equal(process.wait(PATIENCE), 0)
         finally:
             process.kill()
             process.wait()
+        (directory / 'socket').unlink()
+    return states
+
+
+def handed_sockets_are_served_and_readiness_is_told(directory):
+    """As systemd does it: descriptor 3 is the socket, NOTIFY_SOCKET is told, be it a file or an abstract one."""
+    for address in str(directory / 'notify'), f'@tlsgate-{os.getpid()}':
+        for environment in 'WATCHDOG_USEC=400000', 'WATCHDOG_USEC=400000 WATCHDOG_PID=$$':
+            states = told(directory, environment, address, wait_for=range(2))
+            equal((states[0], states[-1], set(states[1:-1])), (b'READY=1', b'STOPPING=1', {b'WATCHDOG=1'}))
+            (directory / 'notify').unlink(missing_ok=True)
+
+
+def the_watchdog_of_another_is_not_fed(directory):
+    """Nor is one where there is none."""
+    for environment in 'WATCHDOG_USEC=400000 WATCHDOG_PID=1', 'NOTHING=', 'WATCHDOG_USEC=', 'WATCHDOG_USEC=x':
+        states = told(directory, environment, str(directory / 'notify'))
+        equal((environment, states), (environment, [b'READY=1', b'STOPPING=1']))
+        (directory / 'notify').unlink()
 
 
 def main():
@@ -470,7 +494,7 @@ def main():
                  what_is_no_socket_is_not_replaced, a_loopback_address_is_served,
                  wrong_endpoints_are_refused, log_that_nobody_reads_is_no_trouble,
                  what_is_handed_and_does_not_listen_is_refused, sockets_of_the_real_systemd_are_served,
-                 handed_sockets_are_served_and_readiness_is_told):
+                 handed_sockets_are_served_and_readiness_is_told, the_watchdog_of_another_is_not_fed):
         with tempfile.TemporaryDirectory(prefix='tlsgate-') as directory:
             tap.check(test.__name__.replace('_', '-'), test, pathlib.Path(directory))
     return tap.finish()
