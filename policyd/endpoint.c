@@ -173,30 +173,44 @@ endpoint_listen(const char *text, GError **error)
 
 /* ---- sockets of the service manager ---- */
 
-int
-endpoint_take_handed(void)
+static gboolean
+prepare_handed(int fd)
+{
+	int is_listening = 0;
+	socklen_t size = sizeof is_listening;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) == 0 &&
+	       is_listening && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
+	       fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
+}
+
+gboolean
+endpoint_take_handed(int *n, GError **error)
 {
 	const char *pid = g_getenv("LISTEN_PID");
 	const char *count = g_getenv("LISTEN_FDS");
 	const gboolean is_ours = pid != NULL && count != NULL &&
 				 g_ascii_strtoull(pid, NULL, 10) == (guint64)getpid();
-	const guint64 n = is_ours ? g_ascii_strtoull(count, NULL, 10) : 0;
-	int taken = 0;
+	const guint64 n_handed = is_ours ? g_ascii_strtoull(count, NULL, 10) : 0;
 
 	g_unsetenv("LISTEN_PID");
 	g_unsetenv("LISTEN_FDS");
 	g_unsetenv("LISTEN_FDNAMES");
-	/* One that is no listening socket is left alone, and so are those behind it. */
-	for (guint64 i = 0; i < n && i < 64; i++) {
-		const int fd = ENDPOINT_FIRST_HANDED + (int)i;
-		int is_listening = 0;
-		socklen_t size = sizeof is_listening;
-
-		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) != 0 ||
-		    !is_listening || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
-		    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0)
-			break;
-		taken++;
+	if (n_handed > ENDPOINT_MAX_HANDED) {
+		g_set_error(error, ENDPOINT_ERROR, ENDPOINT_ERROR_HANDED,
+			    "the system has handed over %" G_GUINT64_FORMAT
+			    " sockets, at most %d are served",
+			    n_handed, ENDPOINT_MAX_HANDED);
+		return FALSE;
 	}
-	return taken;
+	for (*n = 0; *n < (int)n_handed; (*n)++) {
+		if (prepare_handed(ENDPOINT_FIRST_HANDED + *n))
+			continue;
+		g_set_error(error, ENDPOINT_ERROR, ENDPOINT_ERROR_HANDED,
+			    "descriptor %d, handed over by the system, is no listening socket; a "
+			    "socket unit needs ListenStream= and Accept=no",
+			    ENDPOINT_FIRST_HANDED + *n);
+		return FALSE;
+	}
+	return TRUE;
 }

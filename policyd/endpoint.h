@@ -10,12 +10,14 @@
  * where the system refuses). */
 int endpoint_listen(const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* How many listening sockets the service manager has handed over, from descriptor
- * ENDPOINT_FIRST_HANDED on (sd_listen_fds(3)); the environment that says so is cleared. */
+/* Take the sockets that the service manager has handed over (sd_listen_fds(3)): *n of them, at most
+ * ENDPOINT_MAX_HANDED, from descriptor ENDPOINT_FIRST_HANDED on. The environment that says so is
+ * cleared. FALSE with error set where one is not listening (Accept=yes), or there are more. */
 #define ENDPOINT_FIRST_HANDED 3
-int endpoint_take_handed(void);
+#define ENDPOINT_MAX_HANDED 64
+gboolean endpoint_take_handed(int *n, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-typedef enum { ENDPOINT_ERROR_SYNTAX } EndpointError;
+typedef enum { ENDPOINT_ERROR_SYNTAX, ENDPOINT_ERROR_HANDED } EndpointError;
 
 #define ENDPOINT_ERROR (endpoint_error_quark())
 GQuark endpoint_error_quark(void);

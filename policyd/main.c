@@ -48,8 +48,8 @@ static const char help[] =
 	"has answered since it began.\n"
 	"\n"
 	"exit status: 0 the client closed, or the file is whole; 64 usage; 65 the file is damaged\n"
-	"or of another generation or format; 66 there is no such file; 74 it can't be read; 76 the\n"
-	"client does not speak the protocol; 77 no permission to read the file\n";
+	"or of another generation or format; 66 there is no such file; 71 can't listen; 74 it can't\n"
+	"be read; 76 the client does not speak the protocol; 77 no permission to read the file\n";
 
 typedef enum {
 	MODE_NONE,
@@ -159,8 +159,10 @@ open_rules(const Arguments *arguments, GError **error)
 static gboolean
 open_sockets(const Arguments *arguments, int *sockets, size_t *n, GError **error)
 {
-	const int n_handed = endpoint_take_handed();
+	int n_handed;
 
+	if (!endpoint_take_handed(&n_handed, error))
+		return FALSE;
 	for (int i = 0; i < n_handed; i++)
 		sockets[(*n)++] = ENDPOINT_FIRST_HANDED + i;
 	for (size_t i = 0; i < arguments->n_endpoints; i++) {
@@ -175,7 +177,7 @@ static int
 serve(const Arguments *arguments)
 {
 	g_autoptr(GError) error = NULL;
-	int sockets[2 * MAX_LISTENERS];
+	int sockets[ENDPOINT_MAX_HANDED + MAX_LISTENERS];
 	size_t n = 0;
 	g_autoptr(Generations) generations = open_rules(arguments, &error);
 

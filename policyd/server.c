@@ -5,8 +5,9 @@
  * come whole as a rule, so that one parser serves all connections in turn, and only a connection
  * that is within a request keeps one of its own. A client that has asked and does not take the
  * answer is not read from until it does. Idle connections are never closed from here, because that
- * would cost the next mail a retry (smtpd_policy_service_retry_delay); one that stays within a
- * request for a minute is no smtpd(8), and is.
+ * would cost the next mail a retry (smtpd_policy_service_retry_delay). Busy ones, which are within
+ * a request or do not take an answer, cost memory: one that stays so for a minute without getting
+ * on is no smtpd(8) and is closed, and so is one that would be busy beside too many others.
  *
  * In trouble there is no answer: one line in the log, and the connection is closed. */
 #include "server.h"
@@ -30,7 +31,9 @@
 #define EVENTS_PER_WAIT 64
 #define ACCEPTS_PER_EVENT 64
 #define SWEEP_INTERVAL_MS 1000
-#define MAX_WITHIN_REQUEST_US (60 * G_USEC_PER_SEC)
+#define MAX_BUSY_US (60 * G_USEC_PER_SEC)
+/* Each has at most a buffer for a request and one for the answers to a buffer full of requests. */
+#define MAX_BUSY 1000
 #define DRAIN_US (5 * G_USEC_PER_SEC)
 /* Beside connections: listeners, the log, a few rules files. */
 #define SPARE_DESCRIPTORS 64
@@ -47,8 +50,8 @@ typedef struct {
 	Source source;
 	size_t place;          /* in connections */
 	RequestParser *parser; /* its own while it is within a request, else NULL */
-	gint64 within_since;   /* monotonic; 0: at rest */
 	GByteArray *unsent;    /* NULL: all answers are on their way */
+	gint64 busy_since;     /* monotonic, renewed at each answer; 0: at rest */
 } Connection;
 
 typedef struct {
@@ -61,6 +64,7 @@ typedef struct {
 	gboolean is_accepting;
 	GPtrArray *connections; /* of Connection * */
 	size_t max_connections;
+	size_t n_busy;         /* of connections */
 	RequestParser *parser; /* for connections at rest */
 	gint64 drain_until;    /* 0: not stopping */
 } Server;
@@ -96,6 +100,7 @@ close_connection(Server *server, Connection *connection)
 
 	last->place = connection->place;
 	g_ptr_array_remove_index_fast(server->connections, (guint)connection->place);
+	server->n_busy -= connection->busy_since != 0;
 	close(connection->source.fd);
 	request_parser_free(connection->parser);
 	if (connection->unsent != NULL)
@@ -144,6 +149,32 @@ accept_some(Server *server, int listener)
 	}
 }
 
+/* A connection that is busy already keeps its time. */
+static void
+set_busy(Server *server, Connection *connection, gboolean is_busy)
+{
+	if (is_busy == (connection->busy_since != 0))
+		return;
+	server->n_busy = is_busy ? server->n_busy + 1 : server->n_busy - 1;
+	connection->busy_since = is_busy ? g_get_monotonic_time() : 0;
+}
+
+/* After reading or sending: FALSE where it is busy, and too many others are. */
+static gboolean
+note_busy(Server *server, Connection *connection)
+{
+	const gboolean is_busy = connection->parser != NULL || connection->unsent != NULL;
+
+	if (is_busy && connection->busy_since == 0 && server->n_busy >= MAX_BUSY) {
+		log_warning("%d clients are within a request or take no answer: closing one more",
+			    MAX_BUSY);
+		counters_add_protocol_error(server->counters);
+		return FALSE;
+	}
+	set_busy(server, connection, is_busy);
+	return TRUE;
+}
+
 /* Send what is to be sent; the rest waits for the client. FALSE where the client is gone. */
 static gboolean
 send_answer(Server *server, Connection *connection, const char *text, size_t length)
@@ -176,7 +207,9 @@ send_rest(Server *server, Connection *connection)
 	if (connection->unsent->len > 0)
 		return TRUE;
 	g_clear_pointer(&connection->unsent, g_byte_array_unref);
-	return watch(server, EPOLL_CTL_MOD, &connection->source, EPOLLIN);
+	set_busy(server, connection, FALSE);
+	return watch(server, EPOLL_CTL_MOD, &connection->source, EPOLLIN) &&
+	       note_busy(server, connection);
 }
 
 /* ---- requests ---- */
@@ -191,6 +224,7 @@ answer_one(Server *server, Connection *connection, const Request *request)
 		return FALSE;
 	}
 	counters_add_decision(server->counters, &answer.decision);
+	set_busy(server, connection, FALSE);
 	return send_answer(server, connection, answer.reply, answer.length);
 }
 
@@ -225,11 +259,9 @@ hand_over(Server *server, Connection *connection, RequestParser *parser)
 
 	if (is_within && connection->parser == NULL) {
 		connection->parser = parser;
-		connection->within_since = g_get_monotonic_time();
 		server->parser = request_parser_new();
 	} else if (!is_within && connection->parser != NULL) {
 		g_clear_pointer(&connection->parser, request_parser_free);
-		connection->within_since = 0;
 	}
 }
 
@@ -267,7 +299,7 @@ serve(Server *server, Connection *connection)
 		return FALSE;
 	}
 	hand_over(server, connection, parser);
-	return TRUE;
+	return note_busy(server, connection);
 }
 
 static void
@@ -282,18 +314,17 @@ handle_connection(Server *server, Connection *connection)
 
 /* ---- time ---- */
 
-/* Close who has been within a request for too long, and accept again where descriptors were
- * lacking. */
+/* Close who has been busy for too long, and accept again where descriptors were lacking. */
 static void
 sweep(Server *server, gint64 now)
 {
 	for (size_t i = server->connections->len; i-- > 0;) {
 		Connection *connection = g_ptr_array_index(server->connections, i);
-		if (connection->within_since == 0 ||
-		    now - connection->within_since < MAX_WITHIN_REQUEST_US)
+		if (connection->busy_since == 0 || now - connection->busy_since < MAX_BUSY_US)
 			continue;
-		log_warning("a client did not finish its request within %d s",
-			    (int)(MAX_WITHIN_REQUEST_US / G_USEC_PER_SEC));
+		log_warning("a client did not %s within %d s",
+			    connection->unsent != NULL ? "take its answer" : "finish its request",
+			    (int)(MAX_BUSY_US / G_USEC_PER_SEC));
 		counters_add_protocol_error(server->counters);
 		close_connection(server, connection);
 	}
@@ -320,7 +351,7 @@ drain(Server *server)
 	for (size_t i = server->connections->len; i-- > 0;) {
 		Connection *connection = g_ptr_array_index(server->connections, i);
 		const gboolean goes_on = connection->unsent != NULL || serve(server, connection);
-		if (!goes_on || (connection->unsent == NULL && connection->within_since == 0))
+		if (!goes_on || connection->busy_since == 0)
 			close_connection(server, connection);
 	}
 }
@@ -364,14 +395,15 @@ loop(Server *server)
 	const int watchdog = notify_watchdog_interval();
 	const int interval = watchdog > 0 ? MIN(watchdog, SWEEP_INTERVAL_MS) : SWEEP_INTERVAL_MS;
 	struct epoll_event events[EVENTS_PER_WAIT];
-	gint64 next_sweep = 0;
+	gint64 now = g_get_monotonic_time(), next_sweep = now;
 
 	for (;;) {
-		const int n = epoll_wait(server->epoll, events, EVENTS_PER_WAIT, interval);
+		const int wait = (int)(MAX(next_sweep - now, 0) / 1000) + 1;
+		const int n = epoll_wait(server->epoll, events, EVENTS_PER_WAIT, wait);
 		for (int i = 0; i < n; i++)
 			handle(server, events[i].data.ptr);
 		/* The time is looked at once for many requests. */
-		const gint64 now = g_get_monotonic_time();
+		now = g_get_monotonic_time();
 		if (now >= next_sweep) {
 			next_sweep = now + (gint64)interval * 1000;
 			sweep(server, now);
@@ -410,6 +442,7 @@ open_signals(Server *server)
 {
 	sigset_t signals;
 
+	signal(SIGPIPE, SIG_IGN); /* of standard error, which gets a copy of the log */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);

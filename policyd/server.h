@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* More connections than this wait in the sockets' queues. Each smtpd(8) process has one. */
-#define SERVER_MAX_CONNECTIONS 4000
+#define SERVER_MAX_CONNECTIONS 16000
 
 /* Answer clients of the n listening sockets until SIGTERM; the exit status. SIGUSR1 logs the
  * counters. What has been asked when SIGTERM comes is still answered. */

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """manual: the pages say all that the programs know, and nothing else.
 
-Usage: manual.py TLSMAP. What must stand in tls-settings.json(5) is read from the tables of schema/, or
-asked of tlsmap itself; each of it must have an item of its own in the section where it belongs."""
+Usage: manual.py TLSMAP POLICYD. What must stand in a page is read from the tables of the sources, or
+asked of the program itself; each of it must have an item of its own in the section where it belongs."""
 import concurrent.futures
 import functools
 import json
@@ -12,15 +12,17 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / 'tests' / 'lib'))
 from manpage import Page  # noqa: E402
 from tap import Tap, equal  # noqa: E402
 
-TLSMAP = os.path.abspath(sys.argv[1])
+TLSMAP, POLICYD = map(os.path.abspath, sys.argv[1:3])
 SETTINGS = Page(ROOT / 'schema' / 'tls-settings.json.5')
 COMMANDS = Page(ROOT / 'tlsmap' / 'tlsmap.1')
+SERVER = Page(ROOT / 'policyd' / 'policyd.8')
 COLUMNS = 80
 
 
@@ -265,9 +267,9 @@ def findings_are_documented(group):
     equal(empty, [])
 
 
-def limit_is_documented(path, pattern, words):
+def limit_is_documented(path, pattern, words, page=SETTINGS):
     value = only(re.findall(pattern, source(path)))
-    text = ' '.join(SETTINGS.rendered().split())
+    text = ' '.join(page.rendered().split())
     if words.format(value) not in text:
         raise AssertionError(f'not in the page: {words.format(value)}')
 
@@ -285,7 +287,9 @@ def parameters_are_those_of_postfix():
                                check=True).stdout.split())
     newest = {'tls_required_enable', 'tls_trust_server_ccerts'}
     ours = {'tlsgate_policy', 'tlsgate_time_limit'}
-    equal(sorted((SETTINGS.parameters() | COMMANDS.parameters()) - known - newest - ours), [])
+    named = SETTINGS.parameters() | COMMANDS.parameters() | SERVER.parameters()
+    # An attribute of requests; the parameter is smtpd_policy_service_policy_context.
+    equal(sorted(named - known - newest - ours - {'policy_context'}), [])
 
 
 def usage(*command):
@@ -322,6 +326,96 @@ def statuses_are_documented():
           re.findall(r'^\tEXIT_\w+ = (\d+)', source('tlsmap/exitcode.h'), re.M))
 
 
+# ---- policyd.8 ----
+
+def server_help():
+    run = subprocess.run([POLICYD, '--help'], capture_output=True, text=True, timeout=60, check=True)
+    return run.stdout
+
+
+def server_options_are_documented():
+    """Those that --help names and those that getopt knows are the same, and all of them are here."""
+    table = only(re.findall(r'struct option options\[\] = \{(.*?)\n\};', source('policyd/main.c'), re.S))
+    known = sorted('-' + name for name in re.findall(r'\{ "([a-z]+)",', table))
+    equal(options_in(server_help()), known)
+    equal(sorted(SERVER.items('OPTIONS', 'Fl')), known)
+    synopsis = source('policyd/policyd.8').split('.Sh SYNOPSIS\n')[1].split('.Sh ')[0]
+    equal(sorted(set(re.findall(r'-[a-z]+\b', synopsis.replace('Fl ', '').replace('| -', '-')))), known)
+
+
+def server_statuses_are_documented():
+    """In the page and in --help; the codes are those of sysexits.h that the sources name."""
+    code = {name: value for name, value in re.findall(
+        r'#define (EX_\w+)\s+(\d+)', pathlib.Path('/usr/include/sysexits.h').read_text())}
+    used = {code[name] for path in (ROOT / 'policyd').glob('*.c')
+            for name in re.findall(r'\bEX_[A-Z]+\b', path.read_text())}
+    equal(list(SERVER.items('EXIT STATUS', '')), sorted(used, key=int))
+    said = ' '.join(server_help().split('exit status:')[1].split())
+    equal(re.findall(r'(?:^|; )(\d+)', said), sorted(used, key=int))
+
+
+def server_endpoints_are_documented():
+    """Each form that a refused endpoint is told about."""
+    accepted = only(re.findall(r'accepted are (.*?)",\n', source('policyd/endpoint.c'), re.S))
+    equal(sorted({form.split(':')[0] for form in SERVER.items('ENDPOINTS')}),
+          sorted(set(re.findall(r'\b(\w+):(?=PATH|[\d\[])', accepted))))
+
+
+def answers_are_documented():
+    details = set(re.findall(r'\{ "(7\.\d+)"', source('policyd/reply.c')))
+    actions = re.findall(r'"action=(\w+(?: \d\.)?)', source('policyd/reply.c'))
+    wanted = [action + detail for action in actions for detail in (details if action.endswith('.') else [''])]
+    table = only(re.findall(r'\.Sh ANSWERS\n(.*?)\n\.Sh ', source('policyd/policyd.8'), re.S))
+    equal(sorted(re.findall(r'^\.It Cm (.*)$', table, re.M)), sorted(wanted))
+
+
+def log_keys_are_documented():
+    """In the order of the line, in the list and in the example."""
+    text = source('policyd/logline.c')
+    first = re.findall(r'append\(&line, " ?(\w+)="\)', text)
+    values = only(re.findall(r'values\[\] = \{(.*?)\n\};', text, re.S))
+    keys = first + re.findall(r'\{ "(\w+)", REQUEST_', values)
+    equal(len(keys), values.count('REQUEST_') + 5)
+    equal(list(SERVER.items('LOG')), keys)
+    example = only([block for block in SERVER.blocks('LOG') if block.startswith('verdict=')])
+    equal([word.split('=')[0] for word in example.split()], keys)
+
+
+def log_words_are_documented():
+    reasons = only(re.findall(r'reasons\[\] = \{(.*?)\};', source('policyd/logline.c'), re.S))
+    items = SERVER.items('LOG')
+    equal(items['reason'].words(), re.findall(r'= "([^"]+)"', reasons))
+    verdicts = re.findall(r'^\.Cm (\w+)', '\n'.join(items['verdict'].body), re.M)
+    equal(sorted(verdicts), sorted(WORDS['names_violation']))
+
+
+def counters_are_documented():
+    text = source('policyd/counters.c')
+    equal(list(SERVER.items('COUNTERS')), re.findall(r'[ "](\w+)=%', text))
+
+
+def signals_are_documented():
+    handled = set(re.findall(r'sigaddset\(&signals, (\w+)\)', source('policyd/server.c')))
+    equal(set(SERVER.items('SIGNALS')), handled)
+
+
+def example_of_server_works():
+    """Run as it stands there, but for the places and the number of the generation."""
+    example = only([block for block in SERVER.blocks('EXAMPLES') if 'printf' in block])
+    with tempfile.TemporaryDirectory() as directory:
+        status, _, _ = tlsmap('-c', '/nonexistent', '-s', '-', 'render', '--postfix-version', '3.7', '-o',
+                                   f'{directory}/out', text='{"receive": {"rules": [{"name": "all"}]}}')
+        equal(status, 0)
+        os.makedirs(f'{directory}/gen/1')
+        os.rename(f'{directory}/out/rules.db', f'{directory}/gen/1/rules.db')
+        command = example.replace('/etc/postfix/tlsgate', directory).replace('=7', '=1').replace(
+            '| policyd', f'| {POLICYD}')
+        run = subprocess.run(['sh', '-c', command], capture_output=True, text=True, timeout=60)
+        equal((run.returncode, run.stdout, run.stderr), (0, 'action=DUNNO\n\n', ''))
+
+
+# ---- all pages ----
+
 def mandoc_has_no_complaint(page):
     run = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', page.path], capture_output=True, text=True,
                          timeout=60)
@@ -347,7 +441,10 @@ def main():
     for rule in (words_stand_at_words_only, defaults_are_documented, levels_are_documented_weakest_first,
                  attributes_say_where_they_are_taken, parameters_are_documented, parameters_are_those_of_postfix,
                  examples_are_good, commands_are_documented, options_are_documented,
-                 options_of_commands_are_documented, statuses_are_documented):
+                 options_of_commands_are_documented, statuses_are_documented, server_options_are_documented,
+                 server_statuses_are_documented, server_endpoints_are_documented, answers_are_documented,
+                 log_keys_are_documented, log_words_are_documented, counters_are_documented,
+                 signals_are_documented, example_of_server_works):
         tap.check(rule.__name__.replace('_', '-'), rule)
     render_all_at_once()
     for section, key in BECOMES:
@@ -363,7 +460,22 @@ def main():
             ('rules-refused', 'schema/ruledb.h', r'RULEDB_MAX_RULES_PER_KEY (\d+)', 'More than {} rules'),
             ('printed', 'schema/finding.c', r'MAX_PRINTED (\d+)', 'After the first {} only')):
         tap.check(f'limit/{name}', limit_is_documented, path, pattern, words)
-    for page in (SETTINGS, COMMANDS):
+    for name, path, pattern, words in (
+            ('line', 'policyd/request.h', r'REQUEST_MAX_LINE (\d+)', 'a line has at most {} bytes'),
+            ('attributes', 'policyd/request.h', r'REQUEST_MAX_ATTRIBUTES (\d+)', 'at most {} attributes'),
+            ('bytes', 'policyd/request.h', r'REQUEST_MAX_BYTES (\d+)', 'a request has at most {} bytes'),
+            ('value', 'policyd/logline.h', r'LOGLINE_MAX_VALUE (\d+)', 'cut to {} characters'),
+            ('failed', 'policyd/decide.h', r'DECISION_MAX_FAILURES (\d+)', 'after {} of them'),
+            ('warnings', 'policyd/log.c', r'MAX_IN_WINDOW (\d+)', 'at most {} lines'),
+            ('window', 'policyd/log.c', r'WINDOW_US \((\d+) \*', 'in {} seconds by one process'),
+            ('listeners', 'policyd/main.c', r'MAX_LISTENERS (\d+)', 'up to {} times'),
+            ('counted', 'policyd/counters.c', r'MAX_LOGGED (\d+)', 'the {} rules that were broken most'),
+            ('connections', 'policyd/server.h', r'SERVER_MAX_CONNECTIONS (\d+)', 'at most {} connections'),
+            ('busy', 'policyd/server.c', r'MAX_BUSY (\d+)', 'where {} others are so'),
+            ('busy-seconds', 'policyd/server.c', r'MAX_BUSY_US \((\d+) \*', 'closed after {} seconds'),
+            ('drain', 'policyd/server.c', r'DRAIN_US \((\d+) \*', 'after {} seconds at the latest')):
+        tap.check(f'limit/policyd/{name}', limit_is_documented, path, pattern, words, SERVER)
+    for page in (SETTINGS, COMMANDS, SERVER):
         tap.check(f'mandoc-has-no-complaint/{page.path.name}', mandoc_has_no_complaint, page)
         tap.check(f'page-can-be-read/{page.path.name}', page_can_be_read, page)
     return tap.finish()

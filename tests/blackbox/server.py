@@ -8,18 +8,25 @@ import os
 import pathlib
 import resource
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import types
 
 from policyd import DUNNO, NO_TLS, PATIENCE, POLICYD, generation, request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'lib'))
-from tap import Tap, equal  # noqa: E402
+from tap import Skip, Tap, equal  # noqa: E402
 
+MAX_BUSY = 1000  # policyd/server.c
+WATCHED = b'action=INFO report only: TLS required by rule watch: send STARTTLS before MAIL\n\n'
+DEFERRED = (b'action=450 4.7.1 Trusted client certificate required by rule cert: '
+            b'present one, there was none\n\n')
 NOISE = (b'junk\n', b'a=b\n\n', b'=x\n\n', b'request=smtpd_access_policy\r\n\r\n', b'a=\0\n\n', b'x' * 100_000,
          b'a=b\n' * 300 + b'\n', os.urandom(5000))
 
@@ -94,6 +101,15 @@ def expect_closed(client):
         equal(client.recv(1), b'')
 
 
+def need_descriptors(n):
+    """For this process, and with it for policyd."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < n:
+        raise Skip(f'{n} open files are needed, {hard} are allowed')
+    if soft != resource.RLIM_INFINITY and soft < n:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (n, hard))
+
+
 def clients_are_answered_in_turn(directory):
     with Server(directory) as server:
         clients = [server.connect() for _ in range(50)]
@@ -134,6 +150,26 @@ def a_client_that_takes_no_answers_waits_alone(directory):
         equal(receive(greedy, len(NO_TLS)), NO_TLS)
 
 
+def answers_that_wait_all_come(directory):
+    """Each request is told from the others by its answer, so that none is lost, doubled or out of order."""
+    asked = ((request(), NO_TLS), (request(sender='a@other.test'), DUNNO), (request(sender='a@watch.test'), WATCHED))
+    data, wanted = (b''.join(part) * 4000 for part in zip(*asked))
+    with Server(directory) as server, server.connect() as greedy, server.connect() as other:
+        greedy.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while sent < len(data):
+                sent += greedy.send(data[sent:])
+        ask(other)  # by now the answers have filled the socket
+        equal(sent < len(data), True)
+        greedy.settimeout(PATIENCE)
+        sender = threading.Thread(target=greedy.sendall, args=(data[sent:],))
+        sender.start()
+        equal(receive(greedy, len(wanted)) == wanted, True)
+        sender.join(PATIENCE)
+        ask(greedy)
+
+
 def noise_ends_its_connection_alone(directory):
     with Server(directory) as server, server.connect() as good:
         for noise in NOISE:
@@ -142,6 +178,40 @@ def noise_ends_its_connection_alone(directory):
                     bad.sendall(noise + b'\n\n')
                 expect_closed(bad)
             ask(good)
+
+
+def too_many_within_a_request_are_closed_not_good_ones(directory):
+    """What each of them could send in a request is memory."""
+    need_descriptors(MAX_BUSY + 500)
+    with Server(directory) as server, server.connect() as good:
+        slow = []
+        for _ in range(MAX_BUSY + 200):
+            slow.append(server.connect())
+            slow[-1].sendall(b'request=')
+        ask(good)
+        for client in slow[MAX_BUSY:]:
+            expect_closed(client)
+        server.wait_logged(f'{MAX_BUSY} clients are within a request or take no answer')
+        equal(1 <= server.logged().count('clients are within a request') <= 5, True)
+        ask(good)
+        slow[0].sendall(request()[len('request='):])  # those that came first can still end it
+        equal(receive(slow[0], len(NO_TLS)), NO_TLS)
+        slow[-1].close()
+        slow[-1] = server.connect()
+        slow[-1].sendall(b'request=')  # there is room for one again
+        slow[-1].sendall(request()[len('request='):])
+        equal(receive(slow[-1], len(NO_TLS)), NO_TLS)
+        for client in slow:
+            client.close()
+        ask(good)
+        cut = [server.connect() for _ in range(10)]  # who has gone takes no place
+        for client in cut:
+            client.sendall(request()[:50])
+        ask(good)
+        for client in cut:
+            client.sendall(request()[50:])
+            equal(receive(client, len(NO_TLS)), NO_TLS)
+            client.close()
 
 
 def warnings_are_limited(directory):
@@ -193,12 +263,45 @@ def sigusr1_logs_the_counters(directory):
         server.wait_logged('counters rule=bank broken=1')
 
 
+def every_counter_counts(directory):
+    """Another number for each, so that none is taken for another."""
+    def closed_after(data):
+        with server.connect() as client:
+            client.sendall(data)
+            expect_closed(client)
+
+    tls = {'encryption_protocol': 'TLSv1.3'}
+    asked = ((request(**tls), DUNNO, 2), (request(sender='a@watch.test'), WATCHED, 3), (request(), NO_TLS, 5),
+             (request(sender='a@cert.test', **tls), DEFERRED, 4))
+    with Server(directory) as server, server.connect() as client:
+        for data, answer, times in asked:
+            for _ in range(times):
+                ask(client, data, answer)
+        for _ in range(6):
+            closed_after(request(context='8'))
+        for _ in range(7):
+            closed_after(b'junk\n')
+        with server.connect() as second:
+            ask(second)
+            server.process.send_signal(signal.SIGUSR1)
+            server.wait_logged('counters requests=21 passed=2 reported=3 deferred=4 rejected=6 unanswered=6 '
+                               'protocol_errors=7 connections=15 open=2')
+        server.wait_logged('counters rule=watch broken=3')
+        rules = [line.split('counters rule=')[1] for line in server.logged().splitlines() if 'counters rule' in line]
+        equal(rules, ['bank broken=6', 'cert broken=4', 'watch broken=3'])
+
+
 def more_clients_than_descriptors_wait(directory):
     def limit():
         resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))
 
     with Server(directory, preexec_fn=limit) as server:
         clients = [server.connect() for _ in range(200)]
+        ask(clients[0])
+        server.wait_logged('connections are open, more must wait')
+        # Some descriptors are kept for rules.
+        generation(directory, 8)
+        ask(clients[0], request(context='8'))
         for client in clients:
             client.sendall(request())
         served = 0
@@ -237,6 +340,24 @@ def a_socket_in_use_is_not_taken(directory):
         ask(client)
 
 
+def what_is_no_socket_is_not_replaced(directory):
+    """connect(2) to a plain file is refused as it is to a socket that nobody listens on."""
+    generation(directory, 7)
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(directory / 'left'))
+    left.close()
+    (directory / 'file').write_text('mine')
+    (directory / 'link').symlink_to('left')
+    (directory / 'folder').mkdir()
+    for name in 'file', 'link', 'folder':
+        run = subprocess.run([POLICYD, '--generations', directory, '--listen', f'unix:{directory}/{name}'],
+                             capture_output=True, timeout=PATIENCE)
+        equal((name, run.returncode, b"can't listen on" in run.stderr), (name, 71, True))
+    equal((directory / 'file').read_text(), 'mine')
+    equal([(directory / 'link').is_symlink(), (directory / 'left').exists(), (directory / 'folder').is_dir()],
+          [True] * 3)
+
+
 def a_loopback_address_is_served(directory):
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
@@ -256,51 +377,131 @@ def wrong_endpoints_are_refused(directory):
             raise AssertionError(run.stderr)
 
 
-def handed_sockets_are_served_and_readiness_is_told(directory):
-    """As systemd does it: descriptor 3 is the socket, NOTIFY_SOCKET is told."""
-    listener, manager = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    manager.bind(str(directory / 'notify'))
-    manager.settimeout(PATIENCE)
-    listener.bind(str(directory / 'socket'))
-    listener.listen()
-    # LISTEN_PID must be the number of the process: a shell knows it.
-    command = 'exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
+def log_that_nobody_reads_is_no_trouble(directory):
+    """Standard error is a pipe whose other end is closed; the log goes to it."""
     generation(directory, 7)
-    with open(directory / 'log', 'w+b') as log, listener, manager:
-        process = subprocess.Popen(['sh', '-c', command, 'sh', POLICYD, '--generations', directory], stdin=listener,
-                                   stderr=log, env={**os.environ, 'NOTIFY_SOCKET': str(directory / 'notify'),
-                                                    'WATCHDOG_USEC': '400000'})
+    read, write = os.pipe()
+    process = subprocess.Popen([POLICYD, '--generations', directory, '--listen', f'unix:{directory}/socket'],
+                               stderr=write)
+    os.close(write)
+    server = types.SimpleNamespace(path=directory / 'socket', process=process)
+    try:
+        with Server.connect(server) as client:
+            ask(client)
+            os.close(read)
+            ask(client)
+            ask(client)
+            equal(process.poll(), None)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def what_is_handed_and_does_not_listen_is_refused(directory):
+    """As with Accept=yes, or another descriptor in its place: silence would be taken for a server."""
+    generation(directory, 7)
+    pair, plain = socket.socketpair(), open(directory / 'log', 'w+b')
+    for handed, number, said in ((pair[0], 1, b'is no listening socket'), (plain, 1, b'is no listening socket'),
+                                 (pair[0], 65, b'at most 64')):
+        command = f'exec 3<&0 0</dev/null; export LISTEN_PID=$$ LISTEN_FDS={number}; exec "$@"'
+        run = subprocess.run(['sh', '-c', command, 'sh', POLICYD, '--generations', directory], stdin=handed,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
+        equal((run.returncode, run.stdout, said in run.stderr), (71, b'', True))
+
+
+def sockets_of_the_real_systemd_are_served(directory):
+    """systemd-socket-activate(1) listens, and starts the program when somebody connects."""
+    activate = shutil.which('systemd-socket-activate')
+    if activate is None:
+        raise Skip('there is no systemd-socket-activate')
+    generation(directory, 7)
+    with open(directory / 'log', 'w+b') as log:
+        process = subprocess.Popen([activate, '-l', directory / 'socket', POLICYD, '--generations', directory],
+                                   stderr=log)
+        server = types.SimpleNamespace(path=directory / 'socket', process=process)
         try:
-            equal(manager.recv(100), b'READY=1')
-            with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(PATIENCE)
-                client.connect(str(directory / 'socket'))
+            with Server.connect(server) as client, Server.connect(server) as other:
                 ask(client)
-                equal(manager.recv(100), b'WATCHDOG=1')
-                equal(manager.recv(100), b'WATCHDOG=1')
+                ask(other)
                 ask(client)
+                equal(pathlib.Path(f'/proc/{process.pid}/exe').resolve(), pathlib.Path(POLICYD).resolve())
             process.send_signal(signal.SIGTERM)
-            told = b''
-            while told != b'STOPPING=1':
-                told = manager.recv(100)
             equal(process.wait(PATIENCE), 0)
         finally:
             process.kill()
             process.wait()
 
 
+def told(directory, environment, address, wait_for=()):
+    """What the manager is told by a server on a handed socket, from its start to its end by SIGTERM; two clients
+    are answered, and what is waited for has been told before that."""
+    # LISTEN_PID must be the number of the process: a shell knows it.
+    command = f'exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=1 {environment}; exec "$@"'
+    generation(directory, 7)
+    with (open(directory / 'log', 'w+b') as log, socket.socket(socket.AF_UNIX) as listener,
+          socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager):
+        manager.bind(address.replace('@', '\0', 1))
+        manager.settimeout(PATIENCE)
+        listener.bind(str(directory / 'socket'))
+        listener.listen()
+        process = subprocess.Popen(['sh', '-c', command, 'sh', POLICYD, '--generations', directory], stdin=listener,
+                                   stderr=log, env={**os.environ, 'NOTIFY_SOCKET': address})
+        try:
+            states = [manager.recv(100)]
+            for _ in range(2):
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.settimeout(PATIENCE)
+                    client.connect(str(directory / 'socket'))
+                    ask(client)
+                    states += [manager.recv(100) for _ in wait_for]
+                    ask(client)
+            process.send_signal(signal.SIGTERM)
+            while states[-1] != b'STOPPING=1':
+                states.append(manager.recv(100))
+            equal(process.wait(PATIENCE), 0)
+        finally:
+            process.kill()
+            process.wait()
+        (directory / 'socket').unlink()
+    return states
+
+
+def handed_sockets_are_served_and_readiness_is_told(directory):
+    """As systemd does it: descriptor 3 is the socket, NOTIFY_SOCKET is told, be it a file or an abstract one."""
+    for address in str(directory / 'notify'), f'@tlsgate-{os.getpid()}':
+        for environment in 'WATCHDOG_USEC=400000', 'WATCHDOG_USEC=400000 WATCHDOG_PID=$$':
+            states = told(directory, environment, address, wait_for=range(2))
+            equal((states[0], states[-1], set(states[1:-1])), (b'READY=1', b'STOPPING=1', {b'WATCHDOG=1'}))
+            (directory / 'notify').unlink(missing_ok=True)
+
+
+def the_watchdog_of_another_is_not_fed(directory):
+    """Nor is one where there is none."""
+    for environment in 'WATCHDOG_USEC=400000 WATCHDOG_PID=1', 'NOTHING=', 'WATCHDOG_USEC=', 'WATCHDOG_USEC=x':
+        states = told(directory, environment, str(directory / 'notify'))
+        equal((environment, states), (environment, [b'READY=1', b'STOPPING=1']))
+        (directory / 'notify').unlink()
+
+
 def main():
     tap = Tap()
     for test in (clients_are_answered_in_turn, a_request_byte_by_byte_beside_others_is_answered,
                  many_requests_at_once_are_all_answered, a_client_that_takes_no_answers_waits_alone,
-                 noise_ends_its_connection_alone, warnings_are_limited, an_unknown_generation_gets_no_answer,
+                 answers_that_wait_all_come, noise_ends_its_connection_alone,
+                 too_many_within_a_request_are_closed_not_good_ones, warnings_are_limited,
+                 an_unknown_generation_gets_no_answer,
                  sigterm_answers_what_was_asked, sigterm_does_not_wait_for_ever, sigusr1_logs_the_counters,
+                 every_counter_counts,
                  more_clients_than_descriptors_wait, the_mode_of_the_socket_is_as_said,
-                 a_socket_left_behind_is_replaced, a_socket_in_use_is_not_taken, a_loopback_address_is_served,
-                 wrong_endpoints_are_refused, handed_sockets_are_served_and_readiness_is_told):
+                 a_socket_left_behind_is_replaced, a_socket_in_use_is_not_taken,
+                 what_is_no_socket_is_not_replaced, a_loopback_address_is_served,
+                 wrong_endpoints_are_refused, log_that_nobody_reads_is_no_trouble,
+                 what_is_handed_and_does_not_listen_is_refused, sockets_of_the_real_systemd_are_served,
+                 handed_sockets_are_served_and_readiness_is_told, the_watchdog_of_another_is_not_fed):
         with tempfile.TemporaryDirectory(prefix='tlsgate-') as directory:
             tap.check(test.__name__.replace('_', '-'), test, pathlib.Path(directory))
     return tap.finish()
 
 
-sys.exit(main())
+if __name__ == '__main__':
+    sys.exit(main())
