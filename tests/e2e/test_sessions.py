@@ -14,25 +14,32 @@ from lib.tlsmap import Document, Tlsmap
 from lib.world import Tap, World
 
 BANK, OTHER = "x@bank.example", "x@other.example"
-RULE = {"name": "bank", "sender_domains": ["bank.example"], "require": {"certificate": "trusted"}}
+SHOP_RULE = {"name": "shop", "sender_domains": ["shop.example"]}
+BANK_RULE = {"name": "bank", "sender_domains": ["bank.example"], "require": {"certificate": "trusted"}}
+RULES = {"no-rule": [], "weaker-rules": [SHOP_RULE], "stricter-rules": [SHOP_RULE, BANK_RULE]}
 
 
 class State(NamedTuple):
-    """What a generation says. The rule demands more than encrypt does, so that each shows beside the other."""
+    """What a generation says. The rule for the bank demands more than encrypt does, so that each shows beside
+    the other; the one for the shop, of which nothing is sent, is there for policyd to be asked."""
     level: str
-    has_rule: bool
+    rules: str
 
     def __str__(self) -> str:
-        return f"{self.level}-{'with' if self.has_rule else 'without'}-rule"
+        return f"{self.level}-{self.rules}"
+
+    @property
+    def is_strict(self) -> bool:
+        return BANK_RULE in RULES[self.rules]
 
     def document(self, tlsmap: Tlsmap) -> Document:
         return tlsmap.document(receive={"security_level": self.level, "client_certificate": "request",
-                                        "rules": [RULE] if self.has_rule else []})
+                                        "rules": RULES[self.rules]})
 
     def verdict(self, sender: str, tls: bool) -> str:
         if not tls and self.level == "encrypt":
             return "530 5.7.0"
-        if sender == BANK and self.has_rule:
+        if sender == BANK and self.is_strict:
             return "550 5.7.1" if tls else "550 5.7.10"
         return "accepted"
 
@@ -43,10 +50,12 @@ class State(NamedTuple):
 # What each client tries, in this order, in one session: sender, and whether by TLS (without a certificate).
 MAILS = ((OTHER, False), (BANK, False), (BANK, True), (OTHER, True))
 
-OPEN, RULED = State("may", False), State("may", True)
-CLOSED, BOTH = State("encrypt", False), State("encrypt", True)
+BARE = State("may", "no-rule")
+OPEN, RULED = State("may", "weaker-rules"), State("may", "stricter-rules")
+CLOSED, BOTH = State("encrypt", "weaker-rules"), State("encrypt", "stricter-rules")
 # Levels and rules each become stricter, become weaker, or stay: all eight orders.
-WALK = (OPEN, BOTH, OPEN, CLOSED, RULED, CLOSED, BOTH, RULED, OPEN)
+# In the first policyd comes into the path, in the last it goes.
+WALK = (BARE, BOTH, OPEN, CLOSED, RULED, CLOSED, BOTH, RULED, BARE)
 LEVELS = ("may", "encrypt")
 
 
@@ -149,7 +158,7 @@ def main(world: World, tap: Tap) -> None:
     tlsmap = Tlsmap(world)
     tlsmap.apply(WALK[0].document(tlsmap))
     with tap.case("the-walk-has-all-eight-orders"):
-        orders = {(LEVELS.index(new.level) - LEVELS.index(old.level), new.has_rule - old.has_rule)
+        orders = {(LEVELS.index(new.level) - LEVELS.index(old.level), new.is_strict - old.is_strict)
                   for old, new in zip(WALK, WALK[1:])}
         assert len(orders) == 8 and (0, 0) not in orders, orders
     for old, new in zip(WALK, WALK[1:]):
