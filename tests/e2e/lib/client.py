@@ -95,6 +95,14 @@ class Session:
             return Reply(CLOSED, str(error))
         return self._reply()
 
+    def raw(self, text: str, replies: int) -> list[Reply]:
+        """Send text as it is, in one write, and return so many replies: for pipelining and BDAT."""
+        try:
+            self._smtp.send(text.encode("utf-8"))
+        except (smtplib.SMTPServerDisconnected, OSError) as error:
+            return [Reply(CLOSED, str(error))] * replies
+        return [self._reply() for _ in range(replies)]
+
     def ehlo(self, name: str) -> Reply:
         reply = self.cmd(f"EHLO {name}")
         self.capabilities = set(reply.text.upper().splitlines()[1:])
