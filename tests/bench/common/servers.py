@@ -46,9 +46,10 @@ def cpu_ns(pid):
 
 
 def private_bytes(pid):
-    """What this process alone has written to; what it only reads, others of its kind share."""
+    """What this process alone has written to. Private_Dirty is more for a while: pages of a rules file that was
+    just written count there until the kernel has put them on disk."""
     lines = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith('Private_Dirty')) * 1024
+    return sum(int(line.split()[1]) for line in lines if line.startswith('Anonymous:')) * 1024
 
 
 def descriptors(pid):
