@@ -384,6 +384,29 @@ is_nested(const char *text, const char *end)
 	return first < end && first + 1 + strcspn(first + 1, operators) < end;
 }
 
+/* What an address without a domain is completed with. */
+static gboolean
+visit_origin(const AddressRewriting *rewriting, AddressVisit visit, void *data)
+{
+	AddressDomains domains;
+
+	domains.n = 0;
+	return rewriting->myorigin == NULL ||
+	       !add_domain(&domains, rewriting, rewriting->myorigin, strlen(rewriting->myorigin)) ||
+	       visit_readings(&domains, visit, data);
+}
+
+/* A local part that is unwrapped loses a source route, and what is then left may hold no domain any
+ * more: RCPT TO:<"@a:@b:user"@local> is delivered to user@myorigin (shown with 3.7.11). */
+static gboolean
+visit_nested(const char *text, const char *end, const AddressRewriting *rewriting,
+	     AddressVisit visit, void *data)
+{
+	return visit_pieces(text, end, rewriting, visit, data) &&
+	       (memchr(text, ':', (size_t)(end - text)) == NULL ||
+		visit_origin(rewriting, visit, data));
+}
+
 gboolean
 address_visit_recipient(const char *address, const AddressRewriting *rewriting, AddressVisit visit,
 			void *data)
@@ -399,7 +422,7 @@ address_visit_recipient(const char *address, const AddressRewriting *rewriting, 
 		add_domain(&domains, rewriting, rewriting->myorigin, strlen(rewriting->myorigin));
 	return visit_readings(&domains, visit, data) &&
 	       (!is_nested(start, start + length) ||
-		visit_pieces(start, start + length, rewriting, visit, data));
+		visit_nested(start, start + length, rewriting, visit, data));
 }
 
 /* ---- names ---- */

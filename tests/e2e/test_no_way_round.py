@@ -335,6 +335,7 @@ ATTEMPTS = (
     recipient("sub-domain", "u@deep.payments.example", "u@deep.payments.example"),
     recipient("short-domain", "u@payments"),
     recipient("bare-user", "u", "u@inside.example"),
+    recipient("routes-within-at-us", '"@a.example:@b.example:u"@here.example', "u@inside.example"),
     recipient("idn-ascii", "u@xn--mnze-0ra.example", "u@xn--mnze-0ra.example"),
     recipient("idn-smtputf8", "u@M\u00dcNZE.example", "u@m\u00fcnze.example", **UTF8),
 )
