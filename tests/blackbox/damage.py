@@ -161,8 +161,8 @@ def what_is_no_rules_file_is_asked_for_again(directory):
 
     wrongs = {
         'empty': (lambda path: put(path, b''), 'shorter than a rules file can be'),
-        'another format': (lambda path: put(path, bank_rules().build(8, file_format=3)), 'of format 3'),
-        'older format': (lambda path: put(path, bank_rules().build(8, file_format=1)), 'of format 1'),
+        'another format': (lambda path: put(path, bank_rules().build(8, file_format=4)), 'of format 4'),
+        'older format': (lambda path: put(path, bank_rules().build(8, file_format=2)), 'of format 2'),
         'another generation': (lambda path: put(path, bank_rules().build(9)), 'holds generation 9'),
         'vanished': (lambda path: path.unlink(), 'No such file'),
         'text': (lambda path: put(path, b'{}\n' * 100), 'not a rules file'),
