@@ -47,6 +47,12 @@ has_value(const Snapshot *snapshot, const char *name)
 }
 
 static gboolean
+has_xclient(const Site *site)
+{
+	return has_value(site->snapshot, "smtpd_authorized_xclient_hosts");
+}
+
+static gboolean
 has_pickup(const Site *site)
 {
 	return runs(site->snapshot, "pickup");
@@ -106,8 +112,11 @@ static const struct {
 	{ has_upstream_proxy,
 	  "where a proxy in front of Postfix ends TLS, smtpd(8) sees none: rules are judged by what "
 	  "comes from the proxy" },
+	{ has_xclient,
+	  "the hosts of smtpd_authorized_xclient_hosts say which client there is, and their own TLS "
+	  "counts as the client's" },
 	{ has_bare_postmaster,
-	  "a recipient <postmaster> without a domain, beside other recipients, is asked no rule" },
+	  "a recipient <postmaster> without a domain, beside other recipients or twice, is asked no rule" },
 	{ has_no_syslog, "Postfix logs to maillog_file and there is no " SYSLOG_SOCKET
 			 ": what policyd logs is lost, but for what smtpd(8) logs of its answers" },
 };

@@ -23,6 +23,7 @@ static const char *const expanded_names[] = {
 	"smtpd_upstream_proxy_protocol",
 	"postscreen_upstream_proxy_protocol",
 	"maillog_file",
+	"smtpd_authorized_xclient_hosts",
 	"myorigin",
 	"mydomain",
 	"append_at_myorigin",

@@ -3,13 +3,11 @@
 """policyd as one server on a socket that the system made: postfix.policyd is "socket".
 
 There is no systemd in this world. The socket is made here as policyd/tlsgate-policyd@.socket has systemd make
-it, and handed over in the same way. "tlsmap apply" refuses "socket" as yet: Postfix gets what "tlsmap render"
-prints for it."""
+it, and handed over in the same way."""
 
 import os
 import pwd
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -52,20 +50,9 @@ class Socket:
 
 
 def put_in_force(world, tlsmap) -> None:
-    """What render makes of a document with the socket, as generation 1."""
     document = tlsmap.document(receive={"rules": [RULE]})
     document["postfix"] |= {"policyd": "socket"}
-    place = world.directory / "rendered"
-    run = tlsmap.run("render", "-o", str(place), document=document)
-    assert run.returncode == 0, run.stderr
-    generation = world.gateway.config_dir / "tlsgate" / "gen" / "1"
-    generation.mkdir(parents=True)
-    shutil.copy(place / "rules.db", generation)
-    rendered = world.gateway.postconf("-c", str(place), "-n")
-    with world.gateway.settling():
-        world.gateway.set(**{name: value for name, value in re.findall(r"^(\w+) = (.*)$", rendered, re.M)
-                             if "tlsgate" in value or name.startswith("smtpd_tls_")})
-        world.gateway.reload()
+    tlsmap.apply(document)
 
 
 def main(world: World, tap: Tap) -> None:
