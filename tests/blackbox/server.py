@@ -6,6 +6,7 @@ Usage: server.py POLICYD. Prints TAP."""
 import contextlib
 import os
 import pathlib
+import re
 import resource
 import select
 import shutil
@@ -69,6 +70,13 @@ class Server:
 
     def resident(self):
         return int(pathlib.Path(f'/proc/{self.process.pid}/statm').read_text().split()[1]) * resource.getpagesize()
+
+    def watched_for_room(self):
+        """How many connections its epoll set watches for EPOLLOUT."""
+        infos = [path.read_text() for path in pathlib.Path(f'/proc/{self.process.pid}/fdinfo').iterdir()]
+        events = [int(word, 16) for info in infos for word in re.findall(r'^tfd:.* events: *([0-9a-f]+)', info, re.M)]
+        equal(events != [], True)
+        return sum(event & select.EPOLLOUT != 0 for event in events)
 
     def logged(self):
         self.log.seek(0)
@@ -169,6 +177,7 @@ def answers_that_wait_all_come(directory):
         equal(receive(greedy, len(wanted)) == wanted, True)
         sender.join(PATIENCE)
         ask(greedy)
+        equal(server.watched_for_room(), 0)
 
 
 def noise_ends_its_connection_alone(directory):
