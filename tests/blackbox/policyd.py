@@ -140,8 +140,8 @@ class Client:
     """The other end of the socket that a spawned policyd has as descriptors 0, 1 and 2."""
 
     def __init__(self, *arguments: str | Path, wrapper: list[str] | None = None,
-                 is_blocking: bool = True) -> None:
-        self.socket, child = socket.socketpair()
+                 is_blocking: bool = True, sockets: tuple[socket.socket, socket.socket] | None = None) -> None:
+        self.socket, child = sockets or socket.socketpair()
         self.socket.settimeout(PATIENCE)
         if not is_blocking:
             fcntl.fcntl(child, fcntl.F_SETFL, fcntl.fcntl(child, fcntl.F_GETFL) | os.O_NONBLOCK)
@@ -244,6 +244,28 @@ def nonblocking_socket_is_served_like_any(directory):
         sender.start()
         time.sleep(0.2)
         expect(client.receive(len(NO_TLS) * 20000), NO_TLS * 20000)
+        sender.join(PATIENCE)
+
+
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.connect(listener.getsockname())
+        accepted = listener.accept()[0]
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+    return client, accepted
+
+
+@row
+def answers_that_are_taken_in_pieces_are_whole(directory):
+    """TCP takes a part of a write where there is no room for all of it; a UNIX-domain socket hardly ever does."""
+    generation(directory, 7)
+    with Client("--generations", directory, is_blocking=False, sockets=tcp_pair()) as client:
+        sender = threading.Thread(target=client.send, args=(request() * 20000,))
+        sender.start()
+        time.sleep(0.2)  # until both directions are full
+        expect(client.receive(len(NO_TLS) * 20000) == NO_TLS * 20000, True)
         sender.join(PATIENCE)
 
 

@@ -6,6 +6,7 @@ Usage: server.py POLICYD. Prints TAP."""
 import contextlib
 import os
 import pathlib
+import re
 import resource
 import select
 import shutil
@@ -24,6 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'lib'))
 from tap import Skip, Tap, equal  # noqa: E402
 
 MAX_BUSY = 1000  # policyd/server.c
+REQUEST_MAX_BYTES = 65536  # policyd/request.h
 WATCHED = b'action=INFO report only: TLS required by rule watch: send STARTTLS before MAIL\n\n'
 DEFERRED = (b'action=450 4.7.1 Trusted client certificate required by rule cert: '
             b'present one, there was none\n\n')
@@ -68,6 +70,13 @@ class Server:
 
     def resident(self):
         return int(pathlib.Path(f'/proc/{self.process.pid}/statm').read_text().split()[1]) * resource.getpagesize()
+
+    def watched_for_room(self):
+        """How many connections its epoll set watches for EPOLLOUT."""
+        infos = [path.read_text() for path in pathlib.Path(f'/proc/{self.process.pid}/fdinfo').iterdir()]
+        events = [int(word, 16) for info in infos for word in re.findall(r'^tfd:.* events: *([0-9a-f]+)', info, re.M)]
+        equal(events != [], True)
+        return sum(event & select.EPOLLOUT != 0 for event in events)
 
     def logged(self):
         self.log.seek(0)
@@ -168,6 +177,7 @@ def answers_that_wait_all_come(directory):
         equal(receive(greedy, len(wanted)) == wanted, True)
         sender.join(PATIENCE)
         ask(greedy)
+        equal(server.watched_for_room(), 0)
 
 
 def noise_ends_its_connection_alone(directory):
@@ -241,6 +251,25 @@ def sigterm_answers_what_was_asked(directory):
         busy.sendall(b'\n')
         equal(receive(busy, len(NO_TLS)), NO_TLS)
         expect_closed(busy)
+        equal(server.process.wait(PATIENCE), 0)
+
+
+def sigterm_lets_a_slow_client_take_its_answers(directory):
+    """They do not fit into the socket: some are still with the server when it is to end."""
+    one = b'request=smtpd_access_policy\nprotocol_state=CONNECT\npolicy_context=7\n\n'
+    n = REQUEST_MAX_BYTES // len(one)
+    with Server(directory) as server, server.connect() as slow, server.connect() as other:
+        ask(other)
+        ask(slow)
+        # Stopped meanwhile, so that it reads all of them at once.
+        server.process.send_signal(signal.SIGSTOP)
+        slow.sendall(one * n)
+        server.process.send_signal(signal.SIGCONT)
+        ask(other)
+        server.process.send_signal(signal.SIGTERM)
+        expect_closed(other)
+        equal(receive(slow, len(DUNNO) * n) == DUNNO * n, True)
+        expect_closed(slow)
         equal(server.process.wait(PATIENCE), 0)
 
 
@@ -490,8 +519,8 @@ def main():
                  answers_that_wait_all_come, noise_ends_its_connection_alone,
                  too_many_within_a_request_are_closed_not_good_ones, warnings_are_limited,
                  an_unknown_generation_gets_no_answer,
-                 sigterm_answers_what_was_asked, sigterm_does_not_wait_for_ever, sigusr1_logs_the_counters,
-                 every_counter_counts,
+                 sigterm_answers_what_was_asked, sigterm_lets_a_slow_client_take_its_answers,
+                 sigterm_does_not_wait_for_ever, sigusr1_logs_the_counters, every_counter_counts,
                  more_clients_than_descriptors_wait, the_mode_of_the_socket_is_as_said,
                  a_socket_left_behind_is_replaced, a_socket_in_use_is_not_taken,
                  what_is_no_socket_is_not_replaced, a_loopback_address_is_served,

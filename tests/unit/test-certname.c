@@ -26,6 +26,8 @@ static const Row rows[] = {
 	{ "sharp-s-is-two", "Stra+C3+9Fe", "STRASSE" },
 	{ "final-sigma-is-sigma", "+CE+A3+CF+82", "\xcf\x83\xcf\x83" },
 	{ "kelvin-sign-is-k", "+E2+84+AA", "k" },
+	/* Folding takes one of them apart, and the other only partly. */
+	{ "composed-by-folding-or-not-is-one-name", "+CE+AA+CC+81", "\xce\x90" },
 	{ "empty-name", "", "" },
 	{ "half-a-byte-is-no-xtext", "a+2", NULL },
 	{ "plus-alone-is-no-xtext", "a+", NULL },

@@ -319,6 +319,23 @@ test_many_failures(void)
 	g_assert_cmpstr(decision, ==, expected->str);
 }
 
+/* The rule that is left out is visited last. */
+static void
+test_one_failure_too_many(void)
+{
+	Rule rules[DECISION_MAX_FAILURES + 2] = { { 0 } };
+	char names[DECISION_MAX_FAILURES + 1][8];
+
+	for (size_t i = 0; i <= DECISION_MAX_FAILURES; i++) {
+		g_snprintf(names[i], sizeof names[i], "r%u", (unsigned)i);
+		rules[i] = (Rule){ names[i], "bank.test", ANY, REJECT };
+	}
+	g_autoptr(RuleDb) db = build(rules);
+	const Request request = build_request(RCPT, STRANGER, SENDER, CLEAR);
+	g_autofree char *decision = dup_decision(db, &request);
+	g_assert_nonnull(strstr(decision, ",r15,...]"));
+}
+
 static void
 test_as_many_failures_as_fit(void)
 {
@@ -457,6 +474,7 @@ main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	ROWS_ADD("decide", rows, test_row);
 	g_test_add_func("/decide/more-failures-than-the-log-names", test_many_failures);
+	g_test_add_func("/decide/one-failure-more-than-the-log-names", test_one_failure_too_many);
 	g_test_add_func("/decide/as-many-failures-as-the-log-names", test_as_many_failures_as_fit);
 	g_test_add_func("/decide/impossible-sender-is-trouble", test_impossible_sender);
 	g_test_add_func("/decide/damage-never-lets-mail-pass", test_damage);

@@ -111,6 +111,8 @@ static const Row nexthop_rows[] = {
 static const Row fingerprint_rows[] = {
 	{ "sha1", SHA1, "sha1 " SHA1_UPPER },
 	{ "sha256", SHA1 TWELVE, "sha256 " SHA1_UPPER TWELVE_UPPER },
+	{ "sha384", SHA1 TWELVE TWELVE ":aa:bb:cc:dd",
+	  "sha384 " SHA1_UPPER TWELVE_UPPER TWELVE_UPPER ":AA:BB:CC:DD" },
 	{ "sha512", SHA1 TWELVE TWELVE ":aa:bb" TWELVE ":00:11:22:33:44:55",
 	  "sha512 " SHA1_UPPER TWELVE_UPPER TWELVE_UPPER ":AA:BB" TWELVE_UPPER
 	  ":00:11:22:33:44:55" },

@@ -204,6 +204,7 @@ static const NamedRow named_rows[] = {
 	{ "policy", "check_policy_service { unix:p, policy_context=3, { default_action = x } }",
 	  3 },
 	{ "policy-last", "check_policy_service { unix:p, policy_context=3 }", 3 },
+	{ "policy-last-without-blank", "check_policy_service {unix:p, policy_context=3}", 3 },
 	{ "no-number", "cdb:/c/tlsgate/gen/x/tls_policy", 0 },
 	{ "cut-number", "cdb:/c/tlsgate/gen/12", 0 },
 	{ "other-context", "check_policy_service { unix:p, policy_context=abc }", 0 },
