@@ -65,9 +65,11 @@ static const Row rows[] = {
 	{ "backslash-at-the-end-falls-away", STOCK, "user@bank.test\\", "bank.test" },
 	{ "quoted-dot-does-not-count", APPENDING, "user@\"bank.test\"",
 	  "bank.test.my.test bank.test" },
+	{ "quoted-trailing-dot-goes", STOCK, "user@\"bank.test.\"", "bank.test" },
+
+	/* By the two above and the source, not seen. */
 	{ "quoted-trailing-dot-goes-before-completion", APPENDING, "user@\"host.\"",
 	  "host.my.test host" },
-	{ "quoted-trailing-dot-goes", STOCK, "user@\"bank.test.\"", "bank.test" },
 
 	/* A null domain at the end. Seen. */
 	{ "null-domain-is-stripped", STOCK, "user@bank.test@", "bank.test" },
