@@ -29,9 +29,9 @@ typedef struct {
 	GHashTable *expanded; /* of a few, as in force */
 	GPtrArray *overrides; /* of SnapshotOverride: -o in master.cf */
 	char **table_types;   /* postconf -m */
-	char **entries;       /* all of master.cf, one line each, without -o that stand below it */
-	char *service;        /* the master.cf entry "tlsgate/unix", one line; NULL: none */
-	GBytes *main_cf;      /* the files as they were read */
+	char **entries;  /* all of master.cf as postconf -M prints it: a line each, -o included */
+	char *service;   /* the master.cf entry "tlsgate/unix", one line; NULL: none */
+	GBytes *main_cf; /* the files as they were read */
 	GBytes *master_cf;
 	char *myorigin;             /* a file behind it is followed */
 	AddressRewriting rewriting; /* strings borrowed from above */
