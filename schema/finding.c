@@ -110,6 +110,7 @@ static const Kind kinds[] = {
 	[FINDING_NO_TABLE_TYPE] = { "no-table-type", SEVERITY_ERROR },
 	[FINDING_NOT_UNDONE] = { "not-undone", SEVERITY_ERROR },
 	[FINDING_OLD_DOCUMENT_UNREADABLE] = { "old-document-unreadable", SEVERITY_WARNING },
+	[FINDING_PLAN_CHANGED] = { "plan-changed", SEVERITY_ERROR },
 	[FINDING_POLICYD_CANNOT_RUN] = { "policyd-cannot-run", SEVERITY_ERROR },
 	[FINDING_POSTCONF_WARNING] = { "postconf-warning", SEVERITY_ERROR },
 	[FINDING_STAGED_DIFFERS] = { "staged-differs", SEVERITY_ERROR },
@@ -117,6 +118,7 @@ static const Kind kinds[] = {
 	[FINDING_POLICYD_SILENT] = { "policyd-silent", SEVERITY_ERROR },
 	[FINDING_REPORT_ONLY] = { "report-only", SEVERITY_WARNING },
 	[FINDING_RELOAD_NEEDED] = { "reload-needed", SEVERITY_ERROR },
+	[FINDING_UNCONFIRMED] = { "unconfirmed", SEVERITY_ERROR },
 	[FINDING_UNUSABLE_FILE] = { "unusable-file", SEVERITY_ERROR },
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == N_FINDINGS);

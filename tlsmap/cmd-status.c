@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd-status: what is in force on this Postfix, and what is off about it; changes nothing. */
 #include "checks.h"
+#include "confirm.h"
 #include "document.h"
 #include "hole.h"
 #include "maincf.h"
@@ -61,6 +62,16 @@ find_reload_owed(const Status *status)
 				  "a reload is owed: processes that began before the last apply "
 				  "still have what was in force then; run apply, which "
 				  "makes it");
+}
+
+static void
+find_unconfirmed(const Status *status)
+{
+	Confirmation confirmation;
+
+	if (confirm_find(status->snapshot->config_directory, status->manifest->number,
+			 &confirmation))
+		confirm_report(&confirmation, status->file->findings);
 }
 
 static void
@@ -175,6 +186,7 @@ look(Status *status, GError **error)
 		return EXIT_NO_POSTFIX;
 	find_reload_owed(status);
 	find_report_only(status);
+	find_unconfirmed(status);
 	report(status);
 	hole_visit(status->in_force.settings, status->snapshot, note_hole, NULL);
 	return findings_n(status->file->findings) > 0 ? EXIT_CHANGES : EXIT_DONE;

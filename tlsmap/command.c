@@ -38,11 +38,11 @@ ExitCode
 command_refuse_argument(const Command *command, const char *argument)
 {
 	g_autofree char *quoted = finding_quote(argument, -1);
+	g_autofree char *accepted = g_strdelimit(
+		g_strdup(command->arguments != NULL ? command->arguments : "none"), "\n", ' ');
 
 	command_complain("%s: unexpected argument %s; accepted is %s (options of tlsmap itself "
 			 "stand before \"%s\"); see tlsmap %s --help",
-			 command->name, quoted,
-			 command->arguments != NULL ? command->arguments : "none", command->name,
-			 command->name);
+			 command->name, quoted, accepted, command->name, command->name);
 	return EXIT_USAGE;
 }

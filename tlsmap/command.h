@@ -16,7 +16,7 @@ typedef struct {
 typedef struct {
 	const char *name;
 	const char *summary;
-	/* What may stand behind the name, as the usage has it; NULL: nothing. */
+	/* What may stand behind the name, as the usage has it, in lines; NULL: nothing. */
 	const char *arguments;
 	/* The rest of --help: what it does and its options, whole lines; the exit statuses, one
 	 * line; a shell command that works as it stands here. */

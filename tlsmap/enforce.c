@@ -39,6 +39,26 @@ report(const Apply *apply)
 	output_add_boolean("report_only", apply->report_only);
 }
 
+/* Whatever else failed: what was committed is to be undone. */
+static void
+await_confirmation(const Apply *apply)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (apply->confirm_seconds == 0 || !apply->is_committed)
+		return;
+	if (!confirm_start_waiting(apply->snapshot->config_directory, &apply->confirmation, &error))
+		command_complain("nothing waits to undo generation %" G_GUINT64_FORMAT
+				 ", the next apply or rollback does: %s",
+				 apply->plan->number, error->message);
+	g_autoptr(GDateTime) until = g_date_time_new_from_unix_utc(apply->confirmation.until);
+	g_autofree char *time = g_date_time_format(until, "%Y-%m-%dT%H:%M:%SZ");
+	output_print("it is undone in %" G_GUINT64_FORMAT
+		     " s unless tlsmap apply --confirmed comes before\n",
+		     apply->confirm_seconds);
+	output_add_text("confirm_until", time);
+}
+
 ExitCode
 enforce(const CommandContext *context, Document *document, Apply *apply)
 {
@@ -60,5 +80,6 @@ enforce(const CommandContext *context, Document *document, Apply *apply)
 	}
 	if (code == EXIT_DONE)
 		report(apply);
+	await_confirmation(apply);
 	return document_report(context, document, code);
 }

@@ -60,10 +60,12 @@ help(void)
 static ExitCode
 help_of(const Command *command)
 {
+	g_auto(GStrv) lines =
+		g_strsplit(command->arguments != NULL ? command->arguments : "", "\n", -1);
+	g_autofree char *arguments = g_strjoinv("\n           ", lines);
 	g_autofree char *text = g_strdup_printf(
 		"Usage: tlsmap [OPTION]… %s%s%s\n\n%s\nExit status: %s\nExample: %s\n",
-		command->name, command->arguments != NULL ? " " : "",
-		command->arguments != NULL ? command->arguments : "", command->help,
+		command->name, command->arguments != NULL ? " " : "", arguments, command->help,
 		command->statuses, command->example);
 
 	return show_help(text);

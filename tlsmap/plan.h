@@ -64,3 +64,7 @@ const char *plan_table_type(const Settings *settings, const Snapshot *snapshot);
 
 /* Whether apply has anything to do. */
 gboolean plan_has_changes(const Plan *plan);
+
+/* A digest of what it would change, from what, and of the document: equal for equal plans, also of
+ * other processes. The caller frees it. */
+char *plan_dup_digest(const Plan *plan);

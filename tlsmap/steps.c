@@ -8,6 +8,7 @@
 #include "steps.h"
 
 #include "child.h"
+#include "condition.h"
 #include "file.h"
 #include "maincf.h"
 #include "recovery.h"
@@ -127,6 +128,7 @@ make_plan(Apply *apply, GError **error)
 				plan_flags(apply), apply->findings, error);
 	if (apply->plan == NULL)
 		return EXIT_NO_POSTFIX;
+	condition_judge(apply);
 	if (!is_as_expected(apply))
 		findings_add_live(apply->findings, FINDING_MAIN_CF_CHANGED, "main.cf",
 				  "generation %" G_GUINT64_FORMAT
@@ -138,7 +140,7 @@ make_plan(Apply *apply, GError **error)
 	apply->plan->manifest->report_only = apply->report_only;
 	apply->plan->manifest->rollback_of = apply->rollback_of;
 	apply->is_reload_owed = steps_is_reload_owed(apply->snapshot);
-	apply->is_nothing_to_do = !plan_has_changes(apply->plan);
+	apply->is_nothing_to_do = !plan_has_changes(apply->plan) || condition_is_void(apply);
 	if (apply->snapshot->is_running && apply->no_reload && apply->plan->service_changes &&
 	    apply->plan->service != NULL) {
 		/* New smtpd(8) processes read main.cf at once, and would answer 451. */
@@ -408,6 +410,12 @@ take_back_note(Apply *apply, GError **error)
 	return apply->was_reload_owed ? EXIT_DONE : forget_reload(apply, error);
 }
 
+static gboolean
+needs_confirmation(const Apply *apply)
+{
+	return has_changes(apply) && apply->confirm_seconds > 0;
+}
+
 static ExitCode
 commit(Apply *apply, GError **error)
 {
@@ -486,6 +494,7 @@ static const Step steps[] = {
 	{ "service", service_is_new, install_service, restore_service },
 	{ "answer", must_answer, await_answer, NULL },
 	{ "note", has_changes, note_reload, take_back_note },
+	{ "confirmation", needs_confirmation, condition_note, condition_forget },
 	{ "commit", has_changes, commit, NULL },
 	{ "committed", has_changes, forget_note, NULL },
 	{ "old service", service_goes, remove_service, NULL },
@@ -536,4 +545,14 @@ steps_run(Apply *apply, GError **error)
 	}
 	/* "Refused" would say that nothing was changed. */
 	return first == EXIT_REFUSED && apply->is_committed ? EXIT_NO_WRITE : first;
+}
+
+ExitCode
+steps_confirm(Apply *apply, GError **error)
+{
+	ExitCode code = look(apply, error);
+
+	if (code == EXIT_DONE)
+		code = take_lock(apply, error);
+	return code == EXIT_DONE ? condition_confirm(apply, error) : code;
 }

@@ -214,7 +214,7 @@ def plan_says_what_apply_does():
         equal((applied['generation'], applied['in_force']), (1, 'start'))
         equal(people.splitlines(), [
             f"{change['kind']} {change['name']}: {change['old'] or '(not set)'} -> {change['new']} "
-            f"[{change['direction']}]" for change in applied['changes']])
+            f"[{change['direction']}]" for change in applied['changes']] + [f"plan {planned['digest']}"])
         for command in ('plan', 'apply'):
             again = json_of(site, '-s', 'doc.json', command)
             equal((outcome(again), again['changes']), ((command, 'ok', 0), []))
@@ -312,7 +312,8 @@ USAGE = (
      'check: unexpected argument "--json"; accepted is none (options of tlsmap itself stand before "check"); '
      'see tlsmap check --help'),
     ('unknown-argument', ['apply', '--force'], 'apply',
-     'apply: unexpected argument "--force"; accepted is [--adopt] [--no-reload] [--report-only] (options of tlsmap itself stand '
+     'apply: unexpected argument "--force"; accepted is [--adopt] [--no-reload] [--report-only] '
+     '[--expect-plan DIGEST] [--confirm SECONDS] | --confirmed (options of tlsmap itself stand '
      'before "apply"); see tlsmap apply --help'),
     ('version-too-old', ['render', '--postfix-version', '2.0'], 'render',
      '--postfix-version "2.0": accepted is 3.5 or newer, like 3.7; see tlsmap render --help'),
