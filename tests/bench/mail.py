@@ -132,11 +132,11 @@ def run(world, ways, name):
 
 
 def report(seconds):
-    half = PAIRS // 2
     bare = seconds['without']
-    noise = statistics.median(bare[half:]) / statistics.median(bare[:half])
+    noise = statistics.median(bare[PAIRS // 2:]) / statistics.median(bare[:PAIRS // 2 or 1])
     for name, times in seconds.items():
-        print(f'{name}: {statistics.median(times):.2f} s of CPU for {MESSAGES:,} messages {"over TLS" if HAS_TLS else "in clear"}')
+        print(f'{name}: {statistics.median(times):.2f} s of CPU for {MESSAGES:,} messages '
+              f'{"over TLS" if HAS_TLS else "in clear"}')
     print(f'without / without: {noise:.3f}{"" if 0.9 <= noise <= 1.1 else ", too noisy"}')
     for name in ('spawn', 'socket', 'null'):
         ratio = statistics.median(b / a for a, b in zip(bare, seconds[name]))
