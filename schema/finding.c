@@ -120,6 +120,7 @@ static const Kind kinds[] = {
 	[FINDING_RELOAD_NEEDED] = { "reload-needed", SEVERITY_ERROR },
 	[FINDING_UNCONFIRMED] = { "unconfirmed", SEVERITY_ERROR },
 	[FINDING_UNUSABLE_FILE] = { "unusable-file", SEVERITY_ERROR },
+	[FINDING_UNUSED_PARAMETER] = { "unused-parameter", SEVERITY_WARNING },
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == N_FINDINGS);
 

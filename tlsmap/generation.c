@@ -223,10 +223,12 @@ generation_load(const char *directory, guint64 number, GError **error)
 
 /* Building. */
 
-/* Whatever postmap(1) says is trouble: it skips bad lines with a warning and status 0. */
+/* It skips bad lines with a warning and status 0, but it also warns of what is none of our
+ * business: a parameter that main.cf has twice, a table type that goes out of use. What counts is
+ * what can be read back. *warning is the first line of what it says. */
 static gboolean
 run_postmap(const GenerationParts *parts, const char *mode, const char *map, const char *input,
-	    char **output, GError **error)
+	    char **output, char **warning, GError **error)
 {
 	const char *argv[7] = { "postmap", "-c", parts->config_directory };
 	g_auto(ChildResult) result = { 0 };
@@ -239,9 +241,10 @@ run_postmap(const GenerationParts *parts, const char *mode, const char *map, con
 	argv[n++] = map;
 	if (!child_run(argv, input, &result, error))
 		return FALSE;
-	if (result.status != 0 || result.errors[0] != '\0') {
-		g_autofree char *line = child_dup_first_line(result.errors);
-		g_set_error(error, GENERATION_ERROR, 0, "postmap %s: %s (status %d)", map, line,
+	g_free(*warning);
+	*warning = child_dup_first_line(result.errors);
+	if (result.status != 0) {
+		g_set_error(error, GENERATION_ERROR, 0, "postmap %s: %s (status %d)", map, *warning,
 			    result.status);
 		return FALSE;
 	}
@@ -270,17 +273,20 @@ build_table(const char *place, const GenerationParts *parts, GError **error)
 	g_autofree char *map = g_strconcat(parts->table_type, ":", path, NULL);
 	g_autofree char *keys = dup_keys(parts->table);
 	g_autofree char *read_back = NULL;
+	g_autofree char *warning = NULL;
+	g_autofree char *reading_warning = NULL;
 
 	if (!file_write(path, parts->table, strlen(parts->table), 0644, error))
 		return FALSE;
 	if (strcmp(parts->table_type, "texthash") != 0 &&
-	    !run_postmap(parts, NULL, map, NULL, NULL, error))
+	    !run_postmap(parts, NULL, map, NULL, NULL, &warning, error))
 		return FALSE;
-	if (!run_postmap(parts, "-q", map, keys, &read_back, error))
+	if (!run_postmap(parts, "-q", map, keys, &read_back, &reading_warning, error))
 		return FALSE;
 	if (strcmp(read_back, parts->table) != 0) {
 		g_set_error(error, GENERATION_ERROR, 0,
-			    "%s does not give back what was written to it", map);
+			    "%s does not give back what was written to it: %s %s", map,
+			    warning != NULL ? warning : "", reading_warning);
 		return FALSE;
 	}
 	return TRUE;
