@@ -201,6 +201,19 @@ def rollback_history_and_status():
                for item in json_of(site, 'history')['history']], [(0, None, False), (1, None, False), (2, 0, True)])
 
 
+def explain_says_why():
+    with Site() as site:
+        site.write('doc.json', {'receive': {'rules': [
+            {'name': 'bank', 'sender_domains': ['bank.example']}, {'name': 'shop', 'sender_domains': ['shop.example']}]}})
+        mail = ('explain', 'receive', '--client-address', '192.0.2.1', '--sender')
+        found = json_of(site, '-s', 'doc.json', *mail, 'a@bank.example')
+        equal(outcome(found), ('explain', 'ok', 0))
+        equal((found['explained']['verdict'], found['explained']['decided_by']), ('rejected', 'rule bank'))
+        equal(json_of(site, '-s', 'doc.json', *mail, 'a@other.example')['explained']['verdict'], 'passed')
+        site.write('doc.json', {'receive': {'security_level': 'encrypt'}})
+        equal(json_of(site, '-s', 'doc.json', *mail, 'a@other.example')['explained']['verdict'], 'refused')
+
+
 def plan_says_what_apply_does():
     with Site() as site:
         site.write('doc.json', ROW)
@@ -296,9 +309,11 @@ def a_relative_directory_becomes_absolute():
 
 USAGE = (
     ('no-command', [], None,
-     'no command is named; accepted are init, check, render, plan, apply, rollback, history and status; see tlsmap --help'),
+     'no command is named; accepted are init, check, render, plan, apply, rollback, history, status and explain; '
+     'see tlsmap --help'),
     ('unknown-command', ['frob\x1b[2J'], None,
-     'there is no command "frob\\u001b[2J"; accepted are init, check, render, plan, apply, rollback, history and status; see tlsmap --help'),
+     'there is no command "frob\\u001b[2J"; accepted are init, check, render, plan, apply, rollback, history, status '
+     'and explain; see tlsmap --help'),
     ('unknown-option', ['--frob', 'check'], None,
      'there is no option "--frob"; accepted are -c DIR, -s FILE, --json, --strict, --version and --help; '
      'see tlsmap --help'),
@@ -349,7 +364,7 @@ def main():
     for case in (an_error_before_the_option_is_told_to_people, help_and_version_are_members,
                  unreadable_documents_are_errors, many_findings_are_counted, warnings_give_way_to_errors,
                  bytes_that_are_no_utf8_are_replaced, unwritable_output_is_no_success, plan_says_what_apply_does,
-                 rollback_history_and_status,
+                 rollback_history_and_status, explain_says_why,
                  warnings_with_strict_are_findings, changes_come_before_warnings_with_strict, locked_apply_ends,
                  apply_that_cannot_write_ends, apply_without_permission_ends,
                  a_relative_directory_becomes_absolute):
