@@ -88,6 +88,7 @@ typedef enum {
 	FINDING_WEAKER_ROW,
 	/* What the live Postfix, or the machine, says against it. */
 	FINDING_DRIFT,
+	FINDING_FALLBACK_FAILS,
 	FINDING_FOREIGN_SERVICE,
 	FINDING_FOREIGN_VALUE,
 	FINDING_HIDDEN_SERVICE,

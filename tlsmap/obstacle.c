@@ -6,6 +6,7 @@
 #include "obstacle.h"
 
 #include "certificate.h"
+#include "child.h"
 #include "listener.h"
 #include "maincf.h"
 #include "network.h"
@@ -412,9 +413,52 @@ find_foundations(const Context *context)
 	}
 }
 
+/* The first fatal line of what postmap(1) says, without its beginning, which the caller frees;
+ * NULL: there is none. Status 1 is "not found" as well. */
+static char *
+dup_fatal(const char *errors)
+{
+	const char *fatal = strstr(errors, ": fatal: ");
+
+	return fatal != NULL ? child_dup_first_line(fatal + strlen(": fatal: ")) : NULL;
+}
+
+/* A table that can't be asked defers all mail that no row is about: smtp(8) then does not know what
+ * is wanted. It is asked as smtp(8) does, for a name that nobody has. */
+static void
+find_failing_fallbacks(const Context *context)
+{
+	const GArray *maps = context->settings->send.fallback_policy_maps;
+	const Snapshot *snapshot = context->snapshot;
+
+	for (size_t i = 0; i < settings_n_texts(maps); i++) {
+		const char *map = settings_text(maps, i);
+		const char *const argv[] = {
+			"postmap", "-c", snapshot->config_directory, "-q", "tlsgate.invalid",
+			map,       NULL
+		};
+		g_auto(ChildResult) result = { 0 };
+		g_autoptr(GError) error = NULL;
+		/* proxymap(8) is there while Postfix runs. */
+		if (g_str_has_prefix(map, "proxy:") && !snapshot->is_running)
+			continue;
+		g_autofree char *cause = !child_run(argv, NULL, &result, &error)
+						 ? g_strdup(error->message)
+						 : dup_fatal(result.errors);
+		if (cause != NULL)
+			findings_add(
+				context->findings, FINDING_FALLBACK_FAILS,
+				settings_text_place(maps, i),
+				"this table can't be asked: %s; all mail without a row would "
+				"be deferred: put the table or its server right, or leave it out",
+				cause);
+	}
+}
+
 static void (*const obstacles[])(const Context *context) = {
-	find_too_old,         find_no_certificate,     find_no_anchors, find_unusable_files,
-	find_hidden_services, find_loopback_listeners, find_obsolete,   find_foundations,
+	find_too_old,        find_no_certificate,  find_no_anchors,
+	find_unusable_files, find_hidden_services, find_loopback_listeners,
+	find_obsolete,       find_foundations,     find_failing_fallbacks,
 };
 
 void

@@ -35,7 +35,8 @@ class HandsSite(Site):
         self.document = {
             'receive': {'security_level': 'may', 'certificate': {'chain_files': [str(self.make_certificate())]},
                         'rules': [{'name': 'bank', 'sender_domains': ['bank.example']}]},
-            'send': {'security_level': 'encrypt', 'domains': [{'destination': 'a.example', 'security_level': 'encrypt'}]},
+            'send': {'security_level': 'encrypt',
+                     'domains': [{'destination': 'a.example', 'security_level': 'encrypt'}]},
             'postfix': {'policyd_path': str(self.policyd), 'policyd_user': 'nobody'}}
         self.write('doc.json', self.document)
         return self
@@ -84,7 +85,8 @@ SHAPES = {
         b'smtp_tls_security_level =\n# why\n\tmay\n\n  # and this\nmydestination = a.example,\n  # not here\n'
         b'\n\tb.example\n# the end\n'),
     'a-list-with-comments': lambda text: text + (
-        b'smtpd_recipient_restrictions =\n  # ours first\n  permit_mynetworks\n  # then\n  reject_unauth_destination\n'),
+        b'smtpd_recipient_restrictions =\n  # ours first\n  permit_mynetworks\n  # then\n'
+        b'  reject_unauth_destination\n'),
     'parameters-twice': lambda text: (
         b'smtp_tls_security_level = none\nmydestination = x.example\n' + text +
         b'smtp_tls_security_level = may\nmydestination = y.example\n'),
@@ -93,7 +95,8 @@ SHAPES = {
         b'smtpd_recipient_restrictions = $mine\nsmtpd_data_restrictions =\n'),
     'no-end-of-the-last-line': lambda text: text + b'mydestination = a.example',
     'bytes-that-are-no-utf-8': lambda text: text + b'# caf\xe9\nsmtpd_banner = $myhostname \xff\n',
-    'empty-lines-and-blanks': lambda text: b'\n\n' + text.replace(b' = ', b'=') + b'   \n\t\nmydestination=   a.example   \n\n',
+    'empty-lines-and-blanks': lambda text: (
+        b'\n\n' + text.replace(b' = ', b'=') + b'   \n\t\nmydestination=   a.example   \n\n'),
     'comments-alone-in-front': lambda text: b'# by hand\n#\n#smtp_tls_security_level = may\n' + text,
 }
 
@@ -173,6 +176,13 @@ def nothing_else_is_touched():
         equal({name.split('/')[0] for name in changed}, {'main.cf', 'master.cf', 'tlsgate'})
 
 
+def a_fallback_table_that_answers_is_taken():
+    with HandsSite() as site:
+        with_fallback('static:may', 'unix:passwd.byname')(site)
+        equal(site.apply().returncode, 0)
+        equal(site.postconf('-h', 'smtp_tls_policy_maps'), b'static:may, unix:passwd.byname\n')
+
+
 def a_lock_file_that_was_left_is_no_obstacle():
     with HandsSite() as site:
         (site.config / 'main.cf.tmp').write_text('left by a postconf that died')
@@ -231,6 +241,12 @@ def with_receive(**settings):
     return change
 
 
+def with_fallback(*maps):
+    def change(site):
+        site.write('doc.json', site.document | {'send': {'security_level': 'may', 'fallback_policy_maps': [*maps]}})
+    return change
+
+
 def garbage(key):
     def change(site):
         path = site.folder / 'garbage.pem'
@@ -259,6 +275,9 @@ UNUSABLE = {
     'a-certificate-that-is-none': (garbage('certificate'), '[unusable-file]'),
     'a-key-of-another-certificate': (a_key_of_another, '[unusable-file]'),
     'no-such-ca-file': (with_receive(trusted_ca_file='/no/such/ca.pem'), '[unusable-file]'),
+    'a-fallback-table-whose-server-is-down': (with_fallback('static:may', 'socketmap:inet:127.0.0.1:1:postfix'),
+                                              '/send/fallback_policy_maps/1: error: this table can'),
+    'a-fallback-table-that-is-not-there': (with_fallback('cdb:/no/such/table'), '[fallback-fails]'),
     'a-ca-file-that-is-none': (garbage('trusted_ca_file'), '[unusable-file]'),
 }
 
@@ -339,6 +358,7 @@ def main():
     for name, shape in SHAPES.items():
         tap.check(f'kept/{name}', the_rest_is_kept, shape, [b'unused-parameter'] if name == 'references' else [])
     for case in (link_owner_mode_and_attributes_are_kept, nothing_else_is_touched,
+                 a_fallback_table_that_answers_is_taken,
                  a_lock_file_that_was_left_is_no_obstacle, whatever_the_umask, meta_directory_in_the_configuration):
         tap.check(case.__name__.replace('_', '-'), case)
     for name, (change, words) in UNUSABLE.items():
