@@ -471,6 +471,8 @@ def main():
             ('window', 'policyd/log.c', r'WINDOW_US \((\d+) \*', 'in {} seconds by one process'),
             ('listeners', 'policyd/main.c', r'MAX_LISTENERS (\d+)', 'up to {} times'),
             ('counted', 'schema/names.h', r'COUNTER_MAX_RULES (\d+)', 'the {} rules that were broken most'),
+            ('counted-of-one-mail', 'policyd/decide.h', r'DECISION_MAX_FAILURES (\d+)', 'more than {0} rules the first {0}'),
+            ('remembered', 'policyd/counters.c', r'define MAX_RULES (\d+)', 'after {} rules that were broken'),
             ('connections', 'policyd/server.h', r'SERVER_MAX_CONNECTIONS (\d+)', 'at most {} connections'),
             ('busy', 'policyd/server.c', r'MAX_BUSY (\d+)', 'where {} others are so'),
             ('busy-seconds', 'policyd/server.c', r'MAX_BUSY_US \((\d+) \*', 'closed after {} seconds'),
