@@ -12,11 +12,8 @@
  * In trouble there is no answer: one line in the log, and the connection is closed. */
 #include "server.h"
 
-#include "answer.h"
-#include "counters.h"
 #include "log.h"
 #include "notify.h"
-#include "request.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -32,7 +29,8 @@
 #define ACCEPTS_PER_EVENT 64
 #define SWEEP_INTERVAL_MS 1000
 #define MAX_BUSY_US (60 * G_USEC_PER_SEC)
-/* Each has at most a buffer for a request and one for the answers to a buffer full of requests. */
+/* Each has at most a buffer for a request and one for the answers to a buffer full of requests, of
+ * which one at most is long (answer.c). */
 #define MAX_BUSY 1000
 #define DRAIN_US (5 * G_USEC_PER_SEC)
 /* Beside connections: listeners, the log, a few rules files. */
@@ -55,8 +53,7 @@ typedef struct {
 } Connection;
 
 typedef struct {
-	Generations *generations;
-	Counters *counters;
+	const Answerer *answerer;
 	int epoll;
 	Source signals;
 	Source *listeners;
@@ -101,6 +98,7 @@ close_connection(Server *server, Connection *connection)
 	last->place = connection->place;
 	g_ptr_array_remove_index_fast(server->connections, (guint)connection->place);
 	server->n_busy -= connection->busy_since != 0;
+	counters_close_connection(server->answerer->counters);
 	close(connection->source.fd);
 	request_parser_free(connection->parser);
 	if (connection->unsent != NULL)
@@ -118,7 +116,7 @@ accept_one(Server *server, int fd)
 	connection->source = (Source){ SOURCE_CONNECTION, fd };
 	connection->place = server->connections->len;
 	g_ptr_array_add(server->connections, connection);
-	counters_add_connection(server->counters);
+	counters_open_connection(server->answerer->counters);
 	if (!watch(server, EPOLL_CTL_ADD, &connection->source, EPOLLIN)) {
 		log_warning("can't watch a connection: %s", g_strerror(errno));
 		close_connection(server, connection);
@@ -168,7 +166,7 @@ note_busy(Server *server, Connection *connection)
 	if (is_busy && connection->busy_since == 0 && server->n_busy >= MAX_BUSY) {
 		log_warning("%d clients are within a request or take no answer: closing one more",
 			    MAX_BUSY);
-		counters_add_protocol_error(server->counters);
+		counters_add_protocol_error(server->answerer->counters);
 		return FALSE;
 	}
 	set_busy(server, connection, is_busy);
@@ -214,41 +212,19 @@ send_rest(Server *server, Connection *connection)
 
 /* ---- requests ---- */
 
+typedef struct {
+	Server *server;
+	Connection *connection;
+} Served;
+
+/* An AnswerSend. */
 static gboolean
-answer_one(Server *server, Connection *connection, const Request *request)
+take_answer(const char *text, size_t length, const void *data)
 {
-	Answer answer;
+	const Served *served = data;
 
-	if (answer_request(server->generations, request, &answer) != EX_OK) {
-		counters_add_unanswered(server->counters);
-		return FALSE;
-	}
-	counters_add_decision(server->counters, &answer.decision);
-	set_busy(server, connection, FALSE);
-	return send_answer(server, connection, answer.reply, answer.length);
-}
-
-/* Answer all that has been fed: FALSE where the connection is to be closed. */
-static gboolean
-answer_all(Server *server, Connection *connection, RequestParser *parser)
-{
-	Request request;
-	const char *trouble;
-
-	for (;;) {
-		switch (request_parser_next(parser, &request, &trouble)) {
-		case REQUEST_READY:
-			if (!answer_one(server, connection, &request))
-				return FALSE;
-			continue;
-		case REQUEST_INCOMPLETE:
-			return TRUE;
-		case REQUEST_TROUBLE:
-			log_warning("no answer: the client sent %s", trouble);
-			counters_add_protocol_error(server->counters);
-			return FALSE;
-		}
-	}
+	set_busy(served->server, served->connection, FALSE);
+	return send_answer(served->server, served->connection, text, length);
 }
 
 /* A connection keeps the parser while it is within a request; else the parser serves the next. */
@@ -294,7 +270,8 @@ serve(Server *server, Connection *connection)
 		return FALSE;
 	}
 	request_parser_feed(parser, (size_t)n);
-	if (!answer_all(server, connection, parser)) {
+	const Served served = { server, connection };
+	if (answer_all(server->answerer, parser, take_answer, &served) != EX_OK) {
 		renew(server, parser);
 		return FALSE;
 	}
@@ -325,7 +302,7 @@ sweep(Server *server, gint64 now)
 		log_warning("a client did not %s within %d s",
 			    connection->unsent != NULL ? "take its answer" : "finish its request",
 			    (int)(MAX_BUSY_US / G_USEC_PER_SEC));
-		counters_add_protocol_error(server->counters);
+		counters_add_protocol_error(server->answerer->counters);
 		close_connection(server, connection);
 	}
 	if (server->drain_until == 0 && server->connections->len < server->max_connections)
@@ -364,7 +341,7 @@ handle_signal(Server *server)
 	if (read(server->signals.fd, &info, sizeof info) != (ssize_t)sizeof info)
 		return;
 	if (info.ssi_signo == SIGUSR1)
-		counters_log(server->counters, server->connections->len);
+		answer_log_counters(server->answerer);
 	else if (server->drain_until == 0)
 		begin_drain(server);
 }
@@ -461,7 +438,6 @@ clear(Server *server)
 		close_connection(server, g_ptr_array_index(server->connections, 0));
 	g_ptr_array_unref(server->connections);
 	request_parser_free(server->parser);
-	counters_free(server->counters);
 	g_free(server->listeners);
 	if (server->signals.fd >= 0)
 		close(server->signals.fd);
@@ -470,11 +446,10 @@ clear(Server *server)
 }
 
 int
-server_run(Generations *generations, const int *sockets, size_t n)
+server_run(const Answerer *answerer, const int *sockets, size_t n)
 {
 	Server server = {
-		.generations = generations,
-		.counters = counters_new(),
+		.answerer = answerer,
 		.epoll = epoll_create1(EPOLL_CLOEXEC),
 		.signals = { SOURCE_SIGNAL, -1 },
 		.listeners = g_new0(Source, n),

@@ -2,7 +2,7 @@
 /* server: many clients of policyd at once, on sockets. */
 #pragma once
 
-#include "generations.h"
+#include "answer.h"
 
 #include <glib.h>
 #include <stddef.h>
@@ -12,4 +12,4 @@
 
 /* Answer clients of the n listening sockets until SIGTERM; the exit status. SIGUSR1 logs the
  * counters. What has been asked when SIGTERM comes is still answered. */
-int server_run(Generations *generations, const int *sockets, size_t n);
+int server_run(const Answerer *answerer, const int *sockets, size_t n);

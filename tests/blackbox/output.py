@@ -83,6 +83,21 @@ def schema_refuses(change):
         raise AssertionError(f'taken with {change}')
 
 
+def schema_knows_counters():
+    """Each of them, and nothing that is none; test_server.py compares the real ones with the schema."""
+    rule = {'name': 'bank', 'broken': 1}
+    counters = {name: 0 for name in SCHEMA['properties']['counters']['required']} | {'rules': [rule]}
+    found = {'format': 1, 'command': 'status', 'status': 'ok', 'exit': 0, 'findings': [], 'counters': counters}
+    for good in counters, {**counters, 'rules': []}, {**counters, 'rules': [rule] * 100}, None:
+        VALIDATOR.validate({**found, 'counters': good})
+    for bad in ({**counters, 'x': 1}, {**counters, 'open': -1}, {**counters, 'open': '1'}, {**counters, 'rules': None},
+                {**counters, 'rules': [{**rule, 'broken': 0}]}, {**counters, 'rules': [{'name': 'bank'}]},
+                {**counters, 'rules': [rule] * 101},
+                *({other: counters[other] for other in counters if other != name} for name in counters)):
+        equal((bad, VALIDATOR.is_valid({**found, 'counters': bad})), (bad, False))
+    equal(VALIDATOR.is_valid({**found, 'command': 'history'}), False)
+
+
 def findings_are_the_printed_ones(path):
     """The same ones in the same order as for people."""
     with Site.without_postfix() as site:
@@ -192,8 +207,8 @@ def rollback_history_and_status():
         equal(outcome(json_of(site, 'rollback')), ('rollback', 'error', 64))
         applied = json_of(site, '-s', 'doc.json', 'apply')
         found = json_of(site, '-s', 'doc.json', 'status')
-        equal((found['generation'], found['running'], found['policyd'], found['settings_file']),
-              (1, False, 'unused', 'same'))
+        equal((found['generation'], found['running'], found['policyd'], found['settings_file'], found['counters']),
+              (1, False, 'unused', 'same', None))
         back = json_of(site, 'rollback', '0')
         equal(outcome(back), ('rollback', 'ok', 0))
         equal({change['name'] for change in back['changes']}, {change['name'] for change in applied['changes']})
@@ -353,6 +368,7 @@ BAD_OUTPUT = (
 def main():
     tap = Tap()
     tap.check('schema/every-member-is-described', schema_is_complete, SCHEMA)
+    tap.check('schema/counters-are-known', schema_knows_counters)
     for name, change in BAD_OUTPUT:
         tap.check(f'schema/refuses-{name}', schema_refuses, change)
     for path in sorted((DATA / 'wrong').glob('*.json')) + sorted((DATA / 'warned').glob('*.json')):
