@@ -4,7 +4,8 @@
 
 Usage: scripts/bench hostile [RUNS [RULES]]. 100 good connections ask 1,000 times a second in all: alone, beside each
 kind of hostile peer, and alone again, which shows the noise. RUNS (7) times these take turns, with 1,000,000 RULES;
-medians are compared. The ratio of the 99th percentiles is at most 2.
+medians are compared. The ratio of the 99th percentiles is at most 2. A percentile is noisier than a time of CPU, and
+its limit is farther off: the noise is too much outside 0.8 to 1.25.
 
 What is measured is policyd, not the lack of a processor: it and the good clients run with SCHED_FIFO, so that neither
 the hostile peers nor anybody else on the machine takes a processor from them, and there are at most 500 hostile peers
@@ -27,7 +28,7 @@ from common.report import Report, medians
 from common.servers import DUNNO, REQUEST, Server, make_rules, private_bytes
 
 CONNECTIONS, RATE, REQUESTS = 100, 1000, 3000
-P99_LIMIT = 2.0
+P99_LIMIT, NOISE = 2.0, (0.8, 1.25)
 HOSTILE_RATE, HOSTILE_ENOUGH = 500, 250
 PATIENCE = 30
 WITHIN_A_REQUEST = 900  # fewer than policyd/server.c serves at once
@@ -202,7 +203,7 @@ def report(results):
     for kind, (p99, _, rate) in figures.items():
         most = max(row[1] for row in results[kind])
         print(f'{kind}: p99 {p99:.0f} us, at most {most / 1e6:.2f} MB private, {rate:.0f} a second')
-        judge.ratio(f'{kind}, p99', P99_LIMIT, p99 / alone, again / alone, 'alone')
+        judge.ratio(f'{kind}, p99', P99_LIMIT, p99 / alone, again / alone, 'alone', NOISE)
         if rate < HOSTILE_ENOUGH:
             judge.fail(f'{kind}: fewer than {HOSTILE_ENOUGH} a second')
     return judge.is_met

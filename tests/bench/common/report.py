@@ -16,9 +16,9 @@ class Report:
         self.is_met = self.is_met and is_met
         return 'met' if is_met else 'not met'
 
-    def ratio(self, what, limit, ratio, noise, same='null'):
-        """noise: what should be 1, of one and the same thing measured twice."""
-        if not SAME[0] <= noise <= SAME[1]:
+    def ratio(self, what, limit, ratio, noise, same='null', bounds=SAME):
+        """noise: what should be 1, of one and the same thing measured twice, and is too noisy beyond bounds."""
+        if not bounds[0] <= noise <= bounds[1]:
             self.is_met = False
             judgement = 'too noisy'
         else:
