@@ -24,6 +24,7 @@
 #include "request.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -527,6 +528,8 @@ server_run(Generations *generations, const int *sockets, size_t n, size_t n_hand
 	};
 	const gboolean is_ready = server.epoll >= 0 && open_signals(&server);
 
+	/* A parser is a mapping of its own: it costs what it holds, and goes back to the system. */
+	mallopt(M_MMAP_THRESHOLD, REQUEST_MAX_BYTES);
 	for (size_t i = 0; i < n; i++)
 		server.listeners[i] = (Source){ SOURCE_LISTENER, sockets[i] };
 	if (is_ready) {

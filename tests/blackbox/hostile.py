@@ -9,10 +9,12 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import socket
 import struct
 import sys
 import tempfile
+import time
 
 from policyd import NO_TLS, PATIENCE, POLICYD, request
 from server import MAX_BUSY, Server, ask, expect_closed, need_descriptors, receive
@@ -62,6 +64,19 @@ def note_memory(server, before, limit):
         raise AssertionError(f'{grown} bytes more, at most {limit}')
 
 
+def descriptors(server):
+    return len(os.listdir(f'/proc/{server.process.pid}/fd'))
+
+
+def wait_descriptors(server, most):
+    """Until it has seen the ends of its connections."""
+    deadline = time.monotonic() + PATIENCE
+    while descriptors(server) >= most:
+        if time.monotonic() > deadline:
+            raise AssertionError(f'{descriptors(server)} descriptors')
+        time.sleep(0.01)
+
+
 def private(server):
     text = pathlib.Path(f'/proc/{server.process.pid}/smaps_rollup').read_text()
     return 1024 * sum(int(kb) for kb in re.findall(r'^Private_\w+: +(\d+) kB', text, re.M))
@@ -102,6 +117,20 @@ def slow_loris(directory):
         server.wait_logged('a client closed within a request')
         ask(good)
         expect_few_lines(server, 'a client closed within a request')
+        wait_descriptors(server, 50)
+        note_memory(server, before, 2_000_000)
+
+
+def many_within_a_request(directory):
+    """As many as are served, each with a little: what they cost is what they sent."""
+    need_descriptors(MAX_BUSY + 500)
+    with Server(directory) as server, server.connect() as good, contextlib.ExitStack() as stack:
+        ask(good)
+        before = private(server)
+        for _ in range(MAX_BUSY):
+            stack.enter_context(server.connect()).sendall(HEAD)
+        ask(good)
+        note_memory(server, before, MAX_BUSY * 2 * resource.getpagesize())
 
 
 def half_close(directory):
@@ -170,23 +199,18 @@ def ten_thousand_idle(directory):
         with server.connect() as late:
             ask(late)
         ask(good)
-        descriptors = len(os.listdir(f'/proc/{server.process.pid}/fd'))
-        equal(descriptors > n, True)
+        equal(descriptors(server) > n, True)
         for client in idle:
             client.close()
         ask(good)
         equal(lines_with(server, 'warning'), [])
-        # One more answer, so that all the ends have been read before.
-        for _ in range(200):
-            ask(good)
-        left = len(os.listdir(f'/proc/{server.process.pid}/fd'))
-        equal(left < 50, True)
+        wait_descriptors(server, 50)
 
 
 def main():
     cases = [(name, peers_that_send, row) for name, row in SENT.items()]
     cases += [(function.__name__.replace('_', '-'), function, ())
-              for function in (slow_loris, half_close, reset, asks_and_never_reads, ten_thousand_idle)]
+              for function in (slow_loris, many_within_a_request, half_close, reset, asks_and_never_reads, ten_thousand_idle)]
     for name, function, row in cases:
         with tempfile.TemporaryDirectory(prefix='tlsgate-') as directory:
             TAP.check(name, function, pathlib.Path(directory), *row)
