@@ -528,7 +528,7 @@ server_run(Generations *generations, const int *sockets, size_t n, size_t n_hand
 	};
 	const gboolean is_ready = server.epoll >= 0 && open_signals(&server);
 
-	/* A parser is a mapping of its own: it costs what it holds, and goes back to the system. */
+	/* A parser is a mapping of its own, which goes back to the system when it is freed. */
 	mallopt(M_MMAP_THRESHOLD, REQUEST_MAX_BYTES);
 	for (size_t i = 0; i < n; i++)
 		server.listeners[i] = (Source){ SOURCE_LISTENER, sockets[i] };

@@ -9,7 +9,6 @@ import contextlib
 import os
 import pathlib
 import re
-import resource
 import socket
 import struct
 import sys
@@ -121,18 +120,6 @@ def slow_loris(directory):
         note_memory(server, before, 2_000_000)
 
 
-def many_within_a_request(directory):
-    """As many as are served, each with a little: what they cost is what they sent."""
-    need_descriptors(MAX_BUSY + 500)
-    with Server(directory) as server, server.connect() as good, contextlib.ExitStack() as stack:
-        ask(good)
-        before = private(server)
-        for _ in range(MAX_BUSY):
-            stack.enter_context(server.connect()).sendall(HEAD)
-        ask(good)
-        note_memory(server, before, MAX_BUSY * 2 * resource.getpagesize())
-
-
 def half_close(directory):
     """Who has asked and then says no more still wants the answer."""
     with Server(directory) as server, server.connect() as good:
@@ -210,7 +197,7 @@ def ten_thousand_idle(directory):
 def main():
     cases = [(name, peers_that_send, row) for name, row in SENT.items()]
     cases += [(function.__name__.replace('_', '-'), function, ())
-              for function in (slow_loris, many_within_a_request, half_close, reset, asks_and_never_reads, ten_thousand_idle)]
+              for function in (slow_loris, half_close, reset, asks_and_never_reads, ten_thousand_idle)]
     for name, function, row in cases:
         with tempfile.TemporaryDirectory(prefix='tlsgate-') as directory:
             TAP.check(name, function, pathlib.Path(directory), *row)
