@@ -320,6 +320,9 @@ ATTEMPTS = (
     sender("percent", "x%bank.example", BANK),
     sender("bang", "bank.example!x", BANK),
     sender("quoted-at", '"a@b"@bank.example', '"a@b"@bank.example'),
+    sender("quoted-whole", '"x@bank.example"', BANK),
+    sender("quoted-percent", '"x%bank.example"', BANK),
+    sender("percent-behind-a-source-route", "@relay.example:x%bank.example", BANK),
     sender("source-route", "@relay.example:x@bank.example", BANK),
     sender("sub-domain", "x@deep.bank.example", "x@deep.bank.example"),
     sender("short-domain", "x@bank", BANK),
@@ -401,6 +404,17 @@ def known_holes(world: World, tap: Tap) -> None:
             assert session.starttls().code == 220 and session.ehlo("client.example").code == 250
             sent = xclient("ADDR=198.51.100.9", BANK)(session)
         assert sent.accepted and world.arrived(sent), sent
+
+
+def wrapped_senders(world: World, tap: Tap) -> None:
+    """A sender is not unwrapped at our domain as a recipient is: it is delivered as one of our domain."""
+    for name, spelling in (("percent", "x%bank.example@here.example"), ("bang", "bank.example!x@here.example"),
+                           ("quoted", '"x@bank.example"@here.example'),
+                           ("percent-at-our-address-literal", "x%bank.example@[192.0.2.1]")):
+        with tap.case(f"a-sender-wrapped-at-our-domain-by-{name}-is-not-the-partner-s"):
+            sent = world.send(mail_from=spelling)
+            assert sent.accepted, sent
+            assert str(world.arrived(sent).message["Return-Path"]) == f"<{spelling}>"
 
 
 def of_two_recipients_the_ruled_one_is_refused(world: World, tap: Tap) -> None:
@@ -492,6 +506,7 @@ def main(world: World, tap: Tap) -> None:
         with tap.case(f"with-the-rule-{attempt.name}"):
             is_refused(world, attempt)
     known_holes(world, tap)
+    wrapped_senders(world, tap)
     of_two_recipients_the_ruled_one_is_refused(world, tap)
     filters_go_on(world, tap)
     submission(world, tap, tlsmap)
