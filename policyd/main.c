@@ -158,13 +158,11 @@ open_rules(const Arguments *arguments, GError **error)
 
 /* Make the sockets that are to be listened on behind those that were handed over. */
 static gboolean
-open_sockets(const Arguments *arguments, int *sockets, size_t *n, GError **error)
+open_sockets(const Arguments *arguments, int *sockets, size_t *n, int *n_handed, GError **error)
 {
-	int n_handed;
-
-	if (!endpoint_take_handed(&n_handed, error))
+	if (!endpoint_take_handed(n_handed, error))
 		return FALSE;
-	for (int i = 0; i < n_handed; i++)
+	for (int i = 0; i < *n_handed; i++)
 		sockets[(*n)++] = ENDPOINT_FIRST_HANDED + i;
 	for (size_t i = 0; i < arguments->n_endpoints; i++) {
 		sockets[*n] = endpoint_listen(arguments->endpoints[i], error);
@@ -180,6 +178,7 @@ serve(const Arguments *arguments)
 	g_autoptr(GError) error = NULL;
 	int sockets[ENDPOINT_MAX_HANDED + MAX_LISTENERS];
 	size_t n = 0;
+	int n_handed;
 	g_autoptr(Generations) generations = open_rules(arguments, &error);
 	g_autoptr(Counters) counters = counters_new();
 	const Answerer answerer = { generations, counters };
@@ -188,12 +187,13 @@ serve(const Arguments *arguments)
 		log_warning("no answer: %s", error->message);
 		return generations_exit_status(error);
 	}
-	if (!open_sockets(arguments, sockets, &n, &error)) {
+	if (!open_sockets(arguments, sockets, &n, &n_handed, &error)) {
 		log_warning("%s", error->message);
 		return g_error_matches(error, ENDPOINT_ERROR, ENDPOINT_ERROR_SYNTAX) ? EX_USAGE
 										     : EX_OSERR;
 	}
-	return n > 0 ? server_run(&answerer, sockets, n) : spawned_serve(&answerer);
+	return n > 0 ? server_run(&answerer, sockets, n, (size_t)n_handed)
+		     : spawned_serve(&answerer);
 }
 
 int

@@ -15,9 +15,11 @@ import signal
 import socket
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lib.tlsmap import Tlsmap
+from lib.wait import until
 from lib.world import Tap, World
 from test_rules import BANK, RULE, is_accepted, is_refused
 
@@ -25,6 +27,7 @@ UNIT = Path(__file__).resolve().parent.parent.parent / "policyd" / "tlsgate-poli
 SCHEMA = json.loads((UNIT.parent.parent / "schema" / "output.schema.json").read_text())
 HAND_OVER = 'exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
 PATIENCE = 20
+CLIENTS, RESTARTS = 6, 3
 
 
 class Socket:
@@ -188,6 +191,40 @@ def put_in_force(world, tlsmap) -> None:
     tlsmap.apply(document)
 
 
+def ask_again_and_again(world, asked: list[int], is_over: threading.Event) -> None:
+    """One client, whose smtpd(8) keeps its connection to the server as long as there is one."""
+    with world.session() as session:
+        session.ehlo("client.example")
+        while not is_over.is_set():
+            assert session.cmd("MAIL FROM:<x@other.example>").code == 250
+            asked.append(session.cmd("RCPT TO:<user@gw.example>").code)
+            session.cmd("RSET")
+
+
+def restarts(world, server) -> None:
+    """Restart the server while clients ask about mail that passes, since refusals make smtpd(8) slow and then close
+    (smtpd_soft_error_limit); each must have been answered after each restart."""
+    clients: list[list[int]] = [[] for _ in range(CLIENTS)]
+    is_over = threading.Event()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        jobs = [pool.submit(ask_again_and_again, world, asked, is_over) for asked in clients]
+        try:
+            for _ in range(RESTARTS):
+                before = [len(asked) for asked in clients]
+                until(lambda: all(len(asked) > n for asked, n in zip(clients, before)), "answers for all")
+                assert server.end(signal.SIGTERM) == 0
+                server.start()
+                before = [len(asked) for asked in clients]
+                # The first may have been on its way before.
+                until(lambda: all(len(asked) > n + 1 for asked, n in zip(clients, before)), "answers for all")
+        finally:
+            is_over.set()
+        for job in jobs:
+            job.result()
+    codes = {code for asked in clients for code in asked}
+    assert codes == {250}, codes
+
+
 def main(world: World, tap: Tap) -> None:
     tlsmap = Tlsmap(world)
     server = Socket(world, tlsmap)
@@ -206,6 +243,8 @@ def main(world: World, tap: Tap) -> None:
             server.start()
             is_refused(world.send(mail_from=BANK), 550, "5.7.10", "bank")
             is_accepted(world, world.send(mail_from="x@other.example"))
+        with tap.case("clients-who-ask-while-the-server-is-restarted-are-answered"):
+            restarts(world, server)
         with tap.case("a-server-that-died-is-followed-by-the-next"):
             server.end(signal.SIGKILL)
             server.start()
