@@ -17,6 +17,8 @@
 #define KEPT_SECONDS ((gint64)24 * 60 * 60)
 /* What marks the number of a generation that never came into force as used. */
 #define WITHDRAWN ".withdrawn"
+/* Where a generation is built. */
+#define NEW ".new"
 
 GQuark
 generation_error_quark(void)
@@ -130,6 +132,22 @@ generation_withdraw(const char *directory, guint64 number, GError **error)
 
 	/* The mark first: a run that dies here has used the number all the same. */
 	return (number == 0 || file_make_directory(mark, error)) && file_remove_tree(place, error);
+}
+
+gboolean
+generation_sweep(const char *directory, GError **error)
+{
+	g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint64));
+
+	if (!add_numbers(directory, NEW, numbers, error))
+		return FALSE;
+	for (guint i = 0; i < numbers->len; i++) {
+		g_autofree char *place = g_strdup_printf("%s/%" G_GUINT64_FORMAT NEW, directory,
+							 g_array_index(numbers, guint64, i));
+		if (!file_remove_tree(place, error))
+			return FALSE;
+	}
+	return TRUE;
 }
 
 /* manifest.json */
@@ -379,14 +397,7 @@ generation_build(const char *directory, guint64 number, const GenerationParts *p
 	g_autofree char *place = NULL;
 
 	final[strlen(final) - 1] = '\0';
-	place = g_strconcat(final, ".new", NULL);
-	if (!file_remove_tree(place, error) || !file_make_directory(place, error))
-		return FALSE;
-	if (!fill(place, parts, error) || !put_in_place(place, final, error)) {
-		/* The cause is told already. */
-		if (!file_remove_tree(place, NULL))
-			g_debug("%s is left behind", place);
-		return FALSE;
-	}
-	return TRUE;
+	place = g_strconcat(final, NEW, NULL);
+	return file_remove_tree(place, error) && file_make_directory(place, error) &&
+	       fill(place, parts, error) && put_in_place(place, final, error);
 }

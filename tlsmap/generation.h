@@ -50,6 +50,9 @@ GArray *generation_list(const char *directory, GError **error) G_GNUC_WARN_UNUSE
 gboolean generation_withdraw(const char *directory, guint64 number, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 
+/* Remove what was begun to be built. */
+gboolean generation_sweep(const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The number that the next generation gets: one above the largest ever used. */
 gboolean generation_next(const char *directory, guint64 *number, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
@@ -79,6 +82,6 @@ gint64 generation_time(const char *directory, guint64 number);
 
 /* Build gen/N beside its place, prove that every row of the table can be read back, bring it to the
  * disk, and rename it to its place; gen/0 takes the place of an older one in one step. FALSE with
- * error; then gen/N is what it was. */
+ * error; then gen/N is what it was, and there may be something to sweep. */
 gboolean generation_build(const char *directory, guint64 number, const GenerationParts *parts,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;
