@@ -225,7 +225,7 @@ make_stage(Apply *apply, GError **error)
 	g_autofree char *directory = stage_dup_directory(apply->snapshot->config_directory);
 
 	if (!stage_make(apply->plan, directory, &apply->stage, apply->findings, error))
-		return EXIT_NO_WRITE;
+		return exitcode_of_write(*error);
 	return findings_count(apply->findings, SEVERITY_ERROR) > 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
