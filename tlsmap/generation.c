@@ -124,6 +124,16 @@ generation_next(const char *directory, guint64 *number, GError **error)
 	return TRUE;
 }
 
+/* What it wrote may still be in master.cf. */
+static gboolean
+keep_manifest(const char *place, const char *mark, GError **error)
+{
+	g_autofree char *from = g_build_filename(place, GENERATION_MANIFEST, NULL);
+	g_autofree char *to = g_build_filename(mark, GENERATION_MANIFEST, NULL);
+
+	return !g_file_test(from, G_FILE_TEST_EXISTS) || file_rename(from, to, error);
+}
+
 gboolean
 generation_withdraw(const char *directory, guint64 number, GError **error)
 {
@@ -131,7 +141,9 @@ generation_withdraw(const char *directory, guint64 number, GError **error)
 	g_autofree char *mark = g_strconcat(place, WITHDRAWN, NULL);
 
 	/* The mark first: a run that dies here has used the number all the same. */
-	return (number == 0 || file_make_directory(mark, error)) && file_remove_tree(place, error);
+	return (number == 0 ||
+		(file_make_directory(mark, error) && keep_manifest(place, mark, error))) &&
+	       file_remove_tree(place, error);
 }
 
 gboolean
@@ -220,10 +232,9 @@ read_manifest(json_object *root, Manifest *manifest)
 	return TRUE;
 }
 
-Manifest *
-generation_load(const char *directory, guint64 number, GError **error)
+static Manifest *
+load_manifest(const char *path, guint64 number, GError **error)
 {
-	g_autofree char *path = generation_dup_path(directory, number, GENERATION_MANIFEST);
 	g_autofree char *text = NULL;
 	g_autoptr(Manifest) manifest = manifest_new(number);
 
@@ -237,6 +248,41 @@ generation_load(const char *directory, guint64 number, GError **error)
 		return NULL;
 	}
 	return g_steal_pointer(&manifest);
+}
+
+Manifest *
+generation_load(const char *directory, guint64 number, GError **error)
+{
+	g_autofree char *path = generation_dup_path(directory, number, GENERATION_MANIFEST);
+
+	return load_manifest(path, number, error);
+}
+
+/* Whether one of the generations whose entry is NUMBER and suffix wrote this service. */
+static gboolean
+wrote_service(const char *directory, const char *suffix, const char *service)
+{
+	g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint64));
+
+	if (!add_numbers(directory, suffix, numbers, NULL))
+		return FALSE;
+	for (guint i = 0; i < numbers->len; i++) {
+		guint64 number = g_array_index(numbers, guint64, i);
+		g_autofree char *path = g_strdup_printf("%s/%" G_GUINT64_FORMAT "%s/%s", directory,
+							number, suffix, GENERATION_MANIFEST);
+		g_autoptr(Manifest) manifest =
+			number > 0 ? load_manifest(path, number, NULL) : NULL;
+		if (manifest != NULL && g_strcmp0(manifest->service, service) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+gboolean
+generation_wrote_service(const char *directory, const char *service)
+{
+	return wrote_service(directory, "", service) ||
+	       wrote_service(directory, WITHDRAWN, service);
 }
 
 /* Building. */

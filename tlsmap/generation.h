@@ -46,9 +46,12 @@ char *generation_dup_path(const char *directory, guint64 number, const char *fil
 GArray *generation_list(const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Remove a generation that never came into force. Its number is not given again (but for 0, which
- * is built anew). One that is not there is no error. */
+ * is built anew), and what it wrote is remembered. One that is not there is no error. */
 gboolean generation_withdraw(const char *directory, guint64 number, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
+
+/* Whether one of the generations that are there, or of those withdrawn, wrote this service. */
+gboolean generation_wrote_service(const char *directory, const char *service);
 
 /* Remove what was begun to be built. */
 gboolean generation_sweep(const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
