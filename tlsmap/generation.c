@@ -17,7 +17,7 @@
 #define KEPT_SECONDS ((gint64)24 * 60 * 60)
 /* What marks the number of a generation that never came into force as used. */
 #define WITHDRAWN ".withdrawn"
-/* Where a generation is built. */
+/* Where a generation is built, and taken apart. */
 #define NEW ".new"
 
 GQuark
@@ -134,6 +134,17 @@ keep_manifest(const char *place, const char *mark, GError **error)
 	return !g_file_test(from, G_FILE_TEST_EXISTS) || file_rename(from, to, error);
 }
 
+/* Not there any more by one rename: half a generation would be a damaged one. */
+static gboolean
+discard(const char *place, GError **error)
+{
+	g_autofree char *aside = g_strconcat(place, NEW, NULL);
+
+	return file_remove_tree(aside, error) &&
+	       (!g_file_test(place, G_FILE_TEST_EXISTS) || file_rename(place, aside, error)) &&
+	       file_remove_tree(aside, error);
+}
+
 gboolean
 generation_withdraw(const char *directory, guint64 number, GError **error)
 {
@@ -143,7 +154,7 @@ generation_withdraw(const char *directory, guint64 number, GError **error)
 	/* The mark first: a run that dies here has used the number all the same. */
 	return (number == 0 ||
 		(file_make_directory(mark, error) && keep_manifest(place, mark, error))) &&
-	       file_remove_tree(place, error);
+	       discard(place, error);
 }
 
 gboolean
@@ -420,7 +431,7 @@ generation_prune(const char *directory, gint64 now, GError **error)
 		g_autofree char *place =
 			g_strdup_printf("%s/%" G_GUINT64_FORMAT, directory, number);
 		if (number != 0 && until != 0 && now - until > KEPT_SECONDS &&
-		    !file_remove_tree(place, error))
+		    !discard(place, error))
 			return FALSE;
 	}
 	return TRUE;

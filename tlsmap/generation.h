@@ -53,7 +53,7 @@ gboolean generation_withdraw(const char *directory, guint64 number, GError **err
 /* Whether one of the generations that are there, or of those withdrawn, wrote this service. */
 gboolean generation_wrote_service(const char *directory, const char *service);
 
-/* Remove what was begun to be built. */
+/* Remove what was begun to be built or to be removed. */
 gboolean generation_sweep(const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The number that the next generation gets: one above the largest ever used. */
