@@ -159,6 +159,12 @@ remove_entry(const char *path, const struct stat *status, int kind, struct FTW *
 }
 
 gboolean
+file_remove(const char *path, GError **error)
+{
+	return unlink(path) == 0 || errno == ENOENT || fail(error, "can't remove", path);
+}
+
+gboolean
 file_remove_tree(const char *path, GError **error)
 {
 	if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0 || errno == ENOENT)
@@ -248,11 +254,17 @@ still_holds(const char *path, GBytes *expected, gboolean *holds, GError **error)
 	return TRUE;
 }
 
+static char *
+dup_twin(const char *target)
+{
+	return g_strconcat(target, ".tlsgate-new", NULL);
+}
+
 static gboolean
 replace_target(const char *target, GBytes *content, GBytes *expected, FileReplacement *replacement,
 	       GError **error)
 {
-	g_autofree char *twin = g_strconcat(target, ".tlsgate", NULL);
+	g_autofree char *twin = dup_twin(target);
 	g_autofree char *directory = g_path_get_dirname(target);
 	gboolean holds;
 
@@ -261,12 +273,11 @@ replace_target(const char *target, GBytes *content, GBytes *expected, FileReplac
 	replacement->is_changed = !holds;
 	if (!holds)
 		return TRUE;
-	if (!write_twin(target, twin, content, error)) {
+	if (!write_twin(target, twin, content, error) ||
+	    (rename(twin, target) != 0 && !fail(error, "can't rename to", target))) {
 		unlink(twin);
 		return FALSE;
 	}
-	if (rename(twin, target) != 0)
-		return fail(error, "can't rename to", target);
 	replacement->is_replaced = TRUE;
 	return file_sync(directory, error);
 }
@@ -288,4 +299,16 @@ file_replace(const char *path, GBytes *content, GBytes *expected, FileReplacemen
 		unlink(lock_path);
 	free(target);
 	return done;
+}
+
+gboolean
+file_remove_replacement(const char *path, GError **error)
+{
+	char *target = realpath(path, NULL);
+
+	if (target == NULL)
+		return errno == ENOENT || fail(error, "can't find", path);
+	g_autofree char *twin = dup_twin(target);
+	free(target);
+	return file_remove(twin, error);
 }

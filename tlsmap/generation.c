@@ -17,6 +17,8 @@
 #define KEPT_SECONDS ((gint64)24 * 60 * 60)
 /* What marks the number of a generation that never came into force as used. */
 #define WITHDRAWN ".withdrawn"
+/* Where a generation is built, and taken apart. */
+#define NEW ".new"
 
 GQuark
 generation_error_quark(void)
@@ -122,6 +124,27 @@ generation_next(const char *directory, guint64 *number, GError **error)
 	return TRUE;
 }
 
+/* What it wrote may still be in master.cf. */
+static gboolean
+keep_manifest(const char *place, const char *mark, GError **error)
+{
+	g_autofree char *from = g_build_filename(place, GENERATION_MANIFEST, NULL);
+	g_autofree char *to = g_build_filename(mark, GENERATION_MANIFEST, NULL);
+
+	return !g_file_test(from, G_FILE_TEST_EXISTS) || file_rename(from, to, error);
+}
+
+/* Not there any more by one rename: half a generation would be a damaged one. */
+static gboolean
+discard(const char *place, GError **error)
+{
+	g_autofree char *aside = g_strconcat(place, NEW, NULL);
+
+	return file_remove_tree(aside, error) &&
+	       (!g_file_test(place, G_FILE_TEST_EXISTS) || file_rename(place, aside, error)) &&
+	       file_remove_tree(aside, error);
+}
+
 gboolean
 generation_withdraw(const char *directory, guint64 number, GError **error)
 {
@@ -129,7 +152,25 @@ generation_withdraw(const char *directory, guint64 number, GError **error)
 	g_autofree char *mark = g_strconcat(place, WITHDRAWN, NULL);
 
 	/* The mark first: a run that dies here has used the number all the same. */
-	return (number == 0 || file_make_directory(mark, error)) && file_remove_tree(place, error);
+	return (number == 0 ||
+		(file_make_directory(mark, error) && keep_manifest(place, mark, error))) &&
+	       discard(place, error);
+}
+
+gboolean
+generation_sweep(const char *directory, GError **error)
+{
+	g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint64));
+
+	if (!add_numbers(directory, NEW, numbers, error))
+		return FALSE;
+	for (guint i = 0; i < numbers->len; i++) {
+		g_autofree char *place = g_strdup_printf("%s/%" G_GUINT64_FORMAT NEW, directory,
+							 g_array_index(numbers, guint64, i));
+		if (!file_remove_tree(place, error))
+			return FALSE;
+	}
+	return TRUE;
 }
 
 /* manifest.json */
@@ -202,10 +243,9 @@ read_manifest(json_object *root, Manifest *manifest)
 	return TRUE;
 }
 
-Manifest *
-generation_load(const char *directory, guint64 number, GError **error)
+static Manifest *
+load_manifest(const char *path, guint64 number, GError **error)
 {
-	g_autofree char *path = generation_dup_path(directory, number, GENERATION_MANIFEST);
 	g_autofree char *text = NULL;
 	g_autoptr(Manifest) manifest = manifest_new(number);
 
@@ -219,6 +259,41 @@ generation_load(const char *directory, guint64 number, GError **error)
 		return NULL;
 	}
 	return g_steal_pointer(&manifest);
+}
+
+Manifest *
+generation_load(const char *directory, guint64 number, GError **error)
+{
+	g_autofree char *path = generation_dup_path(directory, number, GENERATION_MANIFEST);
+
+	return load_manifest(path, number, error);
+}
+
+/* Whether one of the generations whose entry is NUMBER and suffix wrote this service. */
+static gboolean
+wrote_service(const char *directory, const char *suffix, const char *service)
+{
+	g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint64));
+
+	if (!add_numbers(directory, suffix, numbers, NULL))
+		return FALSE;
+	for (guint i = 0; i < numbers->len; i++) {
+		guint64 number = g_array_index(numbers, guint64, i);
+		g_autofree char *path = g_strdup_printf("%s/%" G_GUINT64_FORMAT "%s/%s", directory,
+							number, suffix, GENERATION_MANIFEST);
+		g_autoptr(Manifest) manifest =
+			number > 0 ? load_manifest(path, number, NULL) : NULL;
+		if (manifest != NULL && g_strcmp0(manifest->service, service) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+gboolean
+generation_wrote_service(const char *directory, const char *service)
+{
+	return wrote_service(directory, "", service) ||
+	       wrote_service(directory, WITHDRAWN, service);
 }
 
 /* Building. */
@@ -356,7 +431,7 @@ generation_prune(const char *directory, gint64 now, GError **error)
 		g_autofree char *place =
 			g_strdup_printf("%s/%" G_GUINT64_FORMAT, directory, number);
 		if (number != 0 && until != 0 && now - until > KEPT_SECONDS &&
-		    !file_remove_tree(place, error))
+		    !discard(place, error))
 			return FALSE;
 	}
 	return TRUE;
@@ -379,14 +454,7 @@ generation_build(const char *directory, guint64 number, const GenerationParts *p
 	g_autofree char *place = NULL;
 
 	final[strlen(final) - 1] = '\0';
-	place = g_strconcat(final, ".new", NULL);
-	if (!file_remove_tree(place, error) || !file_make_directory(place, error))
-		return FALSE;
-	if (!fill(place, parts, error) || !put_in_place(place, final, error)) {
-		/* The cause is told already. */
-		if (!file_remove_tree(place, NULL))
-			g_debug("%s is left behind", place);
-		return FALSE;
-	}
-	return TRUE;
+	place = g_strconcat(final, NEW, NULL);
+	return file_remove_tree(place, error) && file_make_directory(place, error) &&
+	       fill(place, parts, error) && put_in_place(place, final, error);
 }

@@ -46,9 +46,15 @@ char *generation_dup_path(const char *directory, guint64 number, const char *fil
 GArray *generation_list(const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Remove a generation that never came into force. Its number is not given again (but for 0, which
- * is built anew). One that is not there is no error. */
+ * is built anew), and what it wrote is remembered. One that is not there is no error. */
 gboolean generation_withdraw(const char *directory, guint64 number, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
+
+/* Whether one of the generations that are there, or of those withdrawn, wrote this service. */
+gboolean generation_wrote_service(const char *directory, const char *service);
+
+/* Remove what was begun to be built or to be removed. */
+gboolean generation_sweep(const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The number that the next generation gets: one above the largest ever used. */
 gboolean generation_next(const char *directory, guint64 *number, GError **error)
@@ -79,6 +85,6 @@ gint64 generation_time(const char *directory, guint64 number);
 
 /* Build gen/N beside its place, prove that every row of the table can be read back, bring it to the
  * disk, and rename it to its place; gen/0 takes the place of an older one in one step. FALSE with
- * error; then gen/N is what it was. */
+ * error; then gen/N is what it was, and there may be something to sweep. */
 gboolean generation_build(const char *directory, guint64 number, const GenerationParts *parts,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -386,7 +386,6 @@ static void
 plan_service(Plan *plan, Findings *findings)
 {
 	const char *live = plan->snapshot->service;
-	const char *written = plan->current != NULL ? plan->current->service : NULL;
 	gboolean is_asked =
 		maincf_asks_service(snapshot_value(plan->snapshot, MAINCF_POLICY_PARAMETER));
 
@@ -400,7 +399,10 @@ plan_service(Plan *plan, Findings *findings)
 	plan->manifest->service = g_strdup(plan->service);
 	if (!plan->service_changes)
 		return;
-	if (live != NULL && g_strcmp0(live, written) != 0 && (plan->flags & PLAN_ADOPT) == 0) {
+	/* A run that died may have left what it, or the generation before, wrote: master.cf is
+	 * renamed before main.cf where the service comes, behind it where it goes. */
+	if (live != NULL && (plan->flags & PLAN_ADOPT) == 0 &&
+	    !generation_wrote_service(plan->directory, live)) {
 		g_autofree char *where = g_strdup_printf("%s/master.cf: " MAINCF_SERVICE "/unix",
 							 plan->snapshot->config_directory);
 		findings_add_live(

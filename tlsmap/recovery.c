@@ -10,13 +10,14 @@
 #include "file.h"
 #include "generation.h"
 #include "maincf.h"
+#include "stage.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #define NOTE_FILE "unfinished"
 #define NO_MAIN_CF "-"
+/* The note on its way to the disk. */
+#define NEW ".new"
 
 static char *
 dup_path(const char *config_directory)
@@ -37,7 +38,7 @@ recovery_note(const char *config_directory, guint64 number, GBytes *main_cf, GEr
 	g_autofree char *path = dup_path(config_directory);
 	g_autofree char *sum = dup_sum(main_cf);
 	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT " %s\n", number, sum);
-	g_autofree char *temporary = g_strconcat(path, ".new", NULL);
+	g_autofree char *temporary = g_strconcat(path, NEW, NULL);
 
 	return file_write(temporary, text, strlen(text), 0644, error) &&
 	       file_rename(temporary, path, error);
@@ -48,12 +49,7 @@ recovery_forget(const char *config_directory, GError **error)
 {
 	g_autofree char *path = dup_path(config_directory);
 
-	if (unlink(path) == 0 || errno == ENOENT)
-		return TRUE;
-	int saved = errno;
-	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved), "can't remove %s: %s",
-		    path, g_strerror(saved));
-	return FALSE;
+	return file_remove(path, error);
 }
 
 /* The note is renamed into place whole; one that can't be read says nothing. */
@@ -100,12 +96,28 @@ recovery_unfinished(const Snapshot *snapshot)
 }
 
 gboolean
+recovery_sweep(const char *config_directory, GError **error)
+{
+	g_autofree char *stage = stage_dup_directory(config_directory);
+	g_autofree char *generations = generation_dup_directory(config_directory);
+	g_autofree char *note = dup_path(config_directory);
+	g_autofree char *new_note = g_strconcat(note, NEW, NULL);
+	g_autofree char *main_cf = g_build_filename(config_directory, "main.cf", NULL);
+	g_autofree char *master_cf = g_build_filename(config_directory, "master.cf", NULL);
+
+	return file_remove_tree(stage, error) && generation_sweep(generations, error) &&
+	       file_remove(new_note, error) && file_remove_replacement(main_cf, error) &&
+	       file_remove_replacement(master_cf, error);
+}
+
+gboolean
 recovery_run(const Snapshot *snapshot, GError **error)
 {
 	g_autofree char *directory = generation_dup_directory(snapshot->config_directory);
 	guint64 number = recovery_unfinished(snapshot);
 
-	if (number != 0 && !generation_withdraw(directory, number, error))
+	if (!recovery_sweep(snapshot->config_directory, error) ||
+	    (number != 0 && !generation_withdraw(directory, number, error)))
 		return FALSE;
 	g_autoptr(GArray) left = generation_list(directory, error);
 	if (left == NULL)

@@ -18,5 +18,9 @@ gboolean recovery_forget(const char *config_directory, GError **error) G_GNUC_WA
  */
 guint64 recovery_unfinished(const Snapshot *snapshot);
 
-/* Take away what recovery_unfinished() names, and the note. Only under the lock. */
+/* Take away what a run makes beside the place that it is for. Only under the lock. */
+gboolean recovery_sweep(const char *config_directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Take away what recovery_unfinished() names, what is to be swept, and the note. Only under the
+ * lock. */
 gboolean recovery_run(const Snapshot *snapshot, GError **error) G_GNUC_WARN_UNUSED_RESULT;

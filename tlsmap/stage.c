@@ -22,6 +22,12 @@ stage_clear(Stage *stage)
 	g_clear_pointer(&stage->master_cf, g_bytes_unref);
 }
 
+char *
+stage_dup_directory(const char *config_directory)
+{
+	return g_build_filename(config_directory, "tlsgate", "stage", NULL);
+}
+
 /* What postconf says of the copies. */
 typedef struct {
 	GHashTable *values;

@@ -205,7 +205,7 @@ build_generation(Apply *apply, GError **error)
 }
 
 /* A generation that never came into force must not be taken for one that did; its number stays
- * used. */
+ * used. As the last to be undone it also sweeps what the other steps began. */
 static ExitCode
 withdraw_generation(Apply *apply, GError **error)
 {
@@ -214,6 +214,7 @@ withdraw_generation(Apply *apply, GError **error)
 	return written(
 		generation_withdraw(plan->directory, plan->number, error) &&
 			(plan->origin != NULL || generation_withdraw(plan->directory, 0, error)) &&
+			recovery_sweep(apply->snapshot->config_directory, error) &&
 			recovery_forget(apply->snapshot->config_directory, error),
 		error);
 }
@@ -221,10 +222,10 @@ withdraw_generation(Apply *apply, GError **error)
 static ExitCode
 make_stage(Apply *apply, GError **error)
 {
-	g_autofree char *directory = dup_path(apply, "stage");
+	g_autofree char *directory = stage_dup_directory(apply->snapshot->config_directory);
 
 	if (!stage_make(apply->plan, directory, &apply->stage, apply->findings, error))
-		return EXIT_NO_WRITE;
+		return exitcode_of_write(*error);
 	return findings_count(apply->findings, SEVERITY_ERROR) > 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
@@ -395,12 +396,7 @@ forget_reload(Apply *apply, GError **error)
 {
 	g_autofree char *path = dup_path(apply, RELOAD_OWED_FILE);
 
-	if (unlink(path) == 0 || errno == ENOENT)
-		return EXIT_DONE;
-	int saved = errno;
-	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved), "can't remove %s: %s",
-		    path, g_strerror(saved));
-	return EXIT_NO_WRITE;
+	return written(file_remove(path, error), error);
 }
 
 /* A reload that an earlier run owes stays owed. */

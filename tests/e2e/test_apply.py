@@ -277,7 +277,7 @@ def kept(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
             "permit_mynetworks, reject_unauth_destination"
     with tap.case("nothing-is-left-beside-main-cf"):
         left = {path.name for path in world.gateway.config_dir.iterdir()}
-        assert not left & {"main.cf.tmp", "master.cf.tmp", "main.cf.tlsgate", "real-main.cf.tlsgate"}, left
+        assert not left & {"main.cf.tmp", "master.cf.tmp", "main.cf.tlsgate-new", "real-main.cf.tlsgate-new"}, left
         assert {path.name for path in (world.gateway.config_dir / "tlsgate").iterdir()} == {"gen", "lock"}
 
 
