@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* certificate: whether Postfix will be able to use files of keys and certificates.
+/* certificate: what files of keys and certificates hold, and whether Postfix can use them.
  *
  * A file that Postfix can't load does not stop it: it goes on offering STARTTLS and answers 454,
  * and at "may" every client then sends in clear. So the files are loaded here first, by the rules
@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 typedef struct {
 	EVP_PKEY *key;        /* that waits for its certificate */
@@ -181,4 +182,74 @@ certificate_check_anchors(const char *file)
 	if (reason == NULL && count == 0)
 		reason = g_strdup_printf("%s has no certificate in PEM form", file);
 	return reason;
+}
+
+/* What a server shows. */
+
+typedef struct {
+	GPtrArray *leaves;
+	gboolean is_due; /* the next certificate is a leaf */
+} Leaves;
+
+static void
+take_leaf(void *data, G_GNUC_UNUSED const char *file, const char *type, const unsigned char *der,
+	  long length, G_GNUC_UNUSED char **reason)
+{
+	Leaves *leaves = data;
+
+	if (g_str_has_suffix(type, PEM_STRING_PKCS8INF))
+		leaves->is_due = TRUE;
+	if (!is_certificate(type) || !leaves->is_due)
+		return;
+	g_ptr_array_add(leaves->leaves, g_bytes_new(der, (gsize)length));
+	leaves->is_due = FALSE;
+}
+
+GPtrArray *
+certificate_load_leaves(const char *const *files)
+{
+	Leaves leaves = { .leaves = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref) };
+
+	for (; *files != NULL; files++) {
+		g_autofree char *reason = NULL;
+		leaves.is_due = TRUE;
+		read_objects(*files, take_leaf, &leaves, &reason);
+	}
+	return leaves.leaves;
+}
+
+typedef struct {
+	gint64 first;
+	gint64 last;
+	gboolean is_any;
+} Expiry;
+
+static void
+take_expiry(void *data, const char *file, const char *type, const unsigned char *der, long length,
+	    char **reason)
+{
+	Expiry *expiry = data;
+	X509 *certificate =
+		is_certificate(type) ? parse_certificate(file, der, length, reason) : NULL;
+	struct tm end;
+
+	if (certificate != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1) {
+		gint64 seconds = timegm(&end);
+		expiry->first = expiry->is_any ? MIN(expiry->first, seconds) : seconds;
+		expiry->last = expiry->is_any ? MAX(expiry->last, seconds) : seconds;
+		expiry->is_any = TRUE;
+	}
+	X509_free(certificate);
+}
+
+gboolean
+certificate_expiry(const char *file, gint64 *first, gint64 *last)
+{
+	Expiry expiry = { .is_any = FALSE };
+	g_autofree char *reason = NULL;
+
+	read_objects(file, take_expiry, &expiry, &reason);
+	*first = expiry.first;
+	*last = expiry.last;
+	return expiry.is_any;
 }

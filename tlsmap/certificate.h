@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* certificate: whether Postfix will be able to use files of keys and certificates. */
+/* certificate: what files of keys and certificates hold, and whether Postfix can use them. */
 #pragma once
 
 #include <glib.h>
+
+/* The certificates that a server with these files may show as its own: of each file the first one,
+ * and each that follows a key; DER, an array of GBytes that the caller unrefs. What can't be read
+ * is left out. */
+GPtrArray *certificate_load_leaves(const char *const *files) G_GNUC_WARN_UNUSED_RESULT;
+
+/* When the first and when the last certificate of a file ends, in seconds since the epoch. FALSE
+ * where it has none that can be read. */
+gboolean certificate_expiry(const char *file, gint64 *first, gint64 *last)
+	G_GNUC_WARN_UNUSED_RESULT;
 
 /* Why these files, n of them read as one, are no list for smtpd_tls_chain_files, or NULL when they
  * are: each key before its certificate, each key matching it (postconf(5)

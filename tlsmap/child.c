@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* child: runs one command to its end and keeps what it printed.
+/* child: runs commands to their end and keeps what they printed.
  *
  * Nothing goes through a shell: arguments reach the command as they are. */
 #include "child.h"
@@ -29,6 +29,24 @@ dup_bytes(GBytes *bytes)
 	return g_strndup(data != NULL ? data : "", size);
 }
 
+static void
+set_environment(GSubprocessLauncher *launcher)
+{
+	g_subprocess_launcher_setenv(launcher, "LC_ALL", "C", TRUE);
+	/* Else postconf(1) adds new lines to main.cf in another order each time
+	 * (src/util/hash_fnv.c, 3.7). */
+	g_subprocess_launcher_setenv(launcher, "NORANDOMIZE", "1", TRUE);
+}
+
+static void
+take_result(GSubprocess *child, GBytes *output, GBytes *errors, ChildResult *result)
+{
+	result->output = dup_bytes(output);
+	result->errors = dup_bytes(errors);
+	result->status = g_subprocess_get_if_exited(child) ? g_subprocess_get_exit_status(child)
+							   : 128 + g_subprocess_get_term_sig(child);
+}
+
 static gboolean
 run(GSubprocessLauncher *launcher, const char *const *argv, const char *input, ChildResult *result,
     GError **error)
@@ -37,19 +55,13 @@ run(GSubprocessLauncher *launcher, const char *const *argv, const char *input, C
 	g_autoptr(GBytes) output = NULL;
 	g_autoptr(GBytes) errors = NULL;
 
-	g_subprocess_launcher_setenv(launcher, "LC_ALL", "C", TRUE);
-	/* Else postconf(1) adds new lines to main.cf in another order each time
-	 * (src/util/hash_fnv.c, 3.7). */
-	g_subprocess_launcher_setenv(launcher, "NORANDOMIZE", "1", TRUE);
+	set_environment(launcher);
 	g_autoptr(GSubprocess) child = g_subprocess_launcher_spawnv(launcher, argv, error);
 	if (child == NULL || !g_subprocess_communicate(child, fed, NULL, &output, &errors, error)) {
 		g_prefix_error(error, "%s: ", argv[0]);
 		return FALSE;
 	}
-	result->output = dup_bytes(output);
-	result->errors = dup_bytes(errors);
-	result->status = g_subprocess_get_if_exited(child) ? g_subprocess_get_exit_status(child)
-							   : 128 + g_subprocess_get_term_sig(child);
+	take_result(child, output, errors, result);
 	return TRUE;
 }
 
@@ -101,6 +113,82 @@ child_run_as(const char *user, const char *const *argv, ChildResult *result, GEr
 	Identity identity = { entry->pw_uid, entry->pw_gid };
 	g_subprocess_launcher_set_child_setup(launcher, become, &identity, NULL);
 	return run(launcher, argv, NULL, result, error);
+}
+
+/* Several at the same time. */
+
+typedef struct {
+	ChildResult *result;
+	size_t *n_left;
+} Running;
+
+static void
+fail(ChildResult *result, const GError *failure)
+{
+	*result = (ChildResult){ g_strdup(""), g_strdup(failure->message), -1 };
+}
+
+static void
+finish(GObject *child, GAsyncResult *end, void *data)
+{
+	Running *running = data;
+	g_autoptr(GBytes) output = NULL;
+	g_autoptr(GBytes) errors = NULL;
+	g_autoptr(GError) failure = NULL;
+
+	if (g_subprocess_communicate_finish(G_SUBPROCESS(child), end, &output, &errors, &failure))
+		take_result(G_SUBPROCESS(child), output, errors, running->result);
+	else
+		fail(running->result, failure);
+	(*running->n_left)--;
+	g_free(running);
+}
+
+static void
+start(ChildJob *job, GSubprocessLauncher *launcher, GPtrArray *children, size_t *n_left)
+{
+	g_autoptr(GError) failure = NULL;
+	GSubprocess *child = g_subprocess_launcher_spawnv(launcher, job->argv, &failure);
+
+	if (child == NULL) {
+		fail(&job->result, failure);
+		return;
+	}
+	Running *running = g_new(Running, 1);
+	*running = (Running){ &job->result, n_left };
+	(*n_left)++;
+	g_ptr_array_add(children, child);
+	g_subprocess_communicate_async(child, NULL, NULL, finish, running);
+}
+
+/* Those that have ended already are left alone. */
+static gboolean
+kill_all(void *data)
+{
+	const GPtrArray *children = data;
+
+	for (guint i = 0; i < children->len; i++)
+		g_subprocess_force_exit(children->pdata[i]);
+	return G_SOURCE_REMOVE;
+}
+
+void
+child_run_all(ChildJob *jobs, size_t n, const char *config_directory, guint seconds)
+{
+	g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(flags_for(NULL));
+	g_autoptr(GPtrArray) children = g_ptr_array_new_with_free_func(g_object_unref);
+	g_autoptr(GSource) deadline = g_timeout_source_new_seconds(seconds);
+	size_t n_left = 0;
+
+	set_environment(launcher);
+	g_subprocess_launcher_setenv(launcher, "MAIL_CONFIG", config_directory, TRUE);
+	for (size_t i = 0; i < n; i++)
+		start(&jobs[i], launcher, children, &n_left);
+	g_source_set_callback(deadline, kill_all, children, NULL);
+	g_source_attach(deadline, NULL);
+	while (n_left > 0)
+		g_main_context_iteration(NULL, TRUE);
+	g_source_destroy(deadline);
 }
 
 char *

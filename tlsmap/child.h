@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* child: runs one command to its end and keeps what it printed. */
+/* child: runs commands to their end and keeps what they printed. */
 #pragma once
 
 #include <glib.h>
@@ -21,6 +21,17 @@ gboolean child_run(const char *const *argv, const char *input, ChildResult *resu
 /* The same as another, unprivileged user, the way spawn(8) does it. */
 gboolean child_run_as(const char *user, const char *const *argv, ChildResult *result,
 		      GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* One of several commands that run at the same time. */
+typedef struct {
+	const char *const *argv; /* NULL-terminated */
+	ChildResult result;
+} ChildJob;
+
+/* Run n commands at the same time, with MAIL_CONFIG naming config_directory, and wait for all of
+ * them; what still runs after that many seconds is killed. One that can't be started has the status
+ * -1 and says why in errors. */
+void child_run_all(ChildJob *jobs, size_t n, const char *config_directory, guint seconds);
 
 /* The first line of text without blanks around it, for messages; the caller frees it. */
 char *child_dup_first_line(const char *text);

@@ -2,6 +2,7 @@
 /* listener: the services of master.cf at which SMTP clients of the network arrive. Pure. */
 #pragma once
 
+#include "finger.h"
 #include "snapshot.h"
 
 #include <glib.h>
@@ -15,6 +16,20 @@ typedef struct {
 
 /* All of them, in the order of master.cf; the caller unrefs. */
 GPtrArray *listener_list(const Snapshot *snapshot);
+
+/* A listener as its clients meet it. */
+typedef struct {
+	char *service; /* "smtp/inet" */
+	char *host; /* that master.cf names, without brackets; NULL: where inet_interfaces says */
+	char *port; /* "25", "smtp" */
+	FingerMode mode;        /* what it is to offer */
+	char **certificates;    /* the files whose first certificates it is to show */
+	const char *unprovable; /* why a client from here can't tell; NULL: it can */
+} ListenerFace;
+
+/* Of all services that run smtpd(8) or postscreen(8), of whatever type, but for the smtpd that
+ * works behind a postscreen; the caller unrefs. */
+GPtrArray *listener_list_faces(const Snapshot *snapshot);
 
 /* Whether an entry of content_filter, smtpd_proxy_filter and the like ("scan:[127.0.0.1]:10025")
  * leads to it; target may be NULL. */

@@ -18,6 +18,7 @@ static const char *const expanded_names[] = {
 	"queue_directory",
 	"daemon_directory",
 	"inet_interfaces",
+	"inet_protocols",
 	"content_filter",
 	"smtpd_proxy_filter",
 	"smtpd_upstream_proxy_protocol",
@@ -30,6 +31,14 @@ static const char *const expanded_names[] = {
 	"append_dot_mydomain",
 	"allow_percent_hack",
 	"swap_bangpath",
+	"smtpd_service_name",
+	"smtpd_use_tls",
+	"smtpd_enforce_tls",
+	"smtpd_tls_security_level",
+	"smtpd_tls_wrappermode",
+	"postscreen_use_tls",
+	"postscreen_enforce_tls",
+	"postscreen_tls_security_level",
 	"smtpd_tls_CAfile",
 	"smtpd_tls_CApath",
 	"smtp_tls_CAfile",
@@ -71,6 +80,7 @@ snapshot_free(Snapshot *snapshot)
 	g_clear_pointer(&snapshot->defaults, g_hash_table_unref);
 	g_clear_pointer(&snapshot->expanded, g_hash_table_unref);
 	g_clear_pointer(&snapshot->overrides, g_ptr_array_unref);
+	g_clear_pointer(&snapshot->expanded_overrides, g_ptr_array_unref);
 	g_strfreev(snapshot->table_types);
 	g_strfreev(snapshot->entries);
 	g_free(snapshot->service);
@@ -94,16 +104,30 @@ snapshot_effective(const Snapshot *snapshot, const char *name)
 	return value != NULL ? value : g_hash_table_lookup(snapshot->defaults, name);
 }
 
-const char *
-snapshot_override(const Snapshot *snapshot, const char *service, const char *parameter)
+static const char *
+find_override(const GPtrArray *overrides, const char *service, const char *parameter)
 {
-	for (size_t i = 0; i < snapshot->overrides->len; i++) {
-		const SnapshotOverride *override = snapshot->overrides->pdata[i];
+	for (size_t i = 0; i < overrides->len; i++) {
+		const SnapshotOverride *override = overrides->pdata[i];
 		if (strcmp(override->service, service) == 0 &&
 		    strcmp(override->parameter, parameter) == 0)
 			return override->value;
 	}
 	return NULL;
+}
+
+const char *
+snapshot_override(const Snapshot *snapshot, const char *service, const char *parameter)
+{
+	return find_override(snapshot->overrides, service, parameter);
+}
+
+const char *
+snapshot_in_force(const Snapshot *snapshot, const char *service, const char *parameter)
+{
+	const char *value = find_override(snapshot->expanded_overrides, service, parameter);
+
+	return value != NULL ? value : g_hash_table_lookup(snapshot->expanded, parameter);
 }
 
 gboolean
@@ -294,12 +318,14 @@ ask_configuration(Snapshot *snapshot, GError **error)
 {
 	static const char *const values[] = { "-n", NULL };
 	static const char *const overrides[] = { "-P", NULL };
+	static const char *const expanded[] = { "-Px", NULL };
 	static const char *const service[] = { "-M", MAINCF_SERVICE "/unix", NULL };
 	static const char *const all[] = { "-M", NULL };
 	static const char *const types[] = { "-m", NULL };
 	const char *directory = snapshot->config_directory;
 	g_autofree char *set = NULL;
 	g_autofree char *overridden = NULL;
+	g_autofree char *in_force = NULL;
 	g_autofree char *entry = NULL;
 	g_autofree char *entries = NULL;
 	g_autofree char *known = NULL;
@@ -308,12 +334,14 @@ ask_configuration(Snapshot *snapshot, GError **error)
 	    !read_file(directory, "master.cf", &snapshot->master_cf, error) ||
 	    !snapshot_ask(directory, values, &set, NULL, error) ||
 	    !snapshot_ask(directory, overrides, &overridden, NULL, error) ||
+	    !snapshot_ask(directory, expanded, &in_force, NULL, error) ||
 	    !snapshot_ask(directory, service, &entry, NULL, error) ||
 	    !snapshot_ask(directory, all, &entries, NULL, error) ||
 	    !snapshot_ask(directory, types, &known, NULL, error))
 		return FALSE;
 	snapshot->values = snapshot_parse_values(set);
 	snapshot->overrides = parse_overrides(overridden);
+	snapshot->expanded_overrides = parse_overrides(in_force);
 	snapshot->service = snapshot_dup_service_line(entry);
 	snapshot->entries = g_strsplit(g_strchomp(entries), "\n", -1);
 	snapshot->table_types = g_strsplit(g_strchomp(known), "\n", -1);

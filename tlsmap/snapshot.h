@@ -24,11 +24,12 @@ typedef struct {
 	char *mail_version;
 	char *queue_directory;
 	char *daemon_directory;
-	GHashTable *values;   /* what main.cf sets: name -> value, unexpanded */
-	GHashTable *defaults; /* of the parameters that tlsmap owns, unexpanded */
-	GHashTable *expanded; /* of a few, as in force */
-	GPtrArray *overrides; /* of SnapshotOverride: -o in master.cf */
-	char **table_types;   /* postconf -m */
+	GHashTable *values;            /* what main.cf sets: name -> value, unexpanded */
+	GHashTable *defaults;          /* of the parameters that tlsmap owns, unexpanded */
+	GHashTable *expanded;          /* of a few, as in force */
+	GPtrArray *overrides;          /* of SnapshotOverride: -o in master.cf, unexpanded */
+	GPtrArray *expanded_overrides; /* the same as in force */
+	char **table_types;            /* postconf -m */
 	char **entries;  /* all of master.cf as postconf -M prints it: a line each, -o included */
 	char *service;   /* the master.cf entry "tlsgate/unix", one line; NULL: none */
 	GBytes *main_cf; /* the files as they were read */
@@ -53,6 +54,10 @@ const char *snapshot_effective(const Snapshot *snapshot, const char *name);
 
 /* What a service of master.cf says by -o of a parameter, or NULL; unexpanded. */
 const char *snapshot_override(const Snapshot *snapshot, const char *service, const char *parameter);
+
+/* The value in force in a service of master.cf of one of the parameters that the snapshot has
+ * expanded: what its -o says, else main.cf. */
+const char *snapshot_in_force(const Snapshot *snapshot, const char *service, const char *parameter);
 
 gboolean snapshot_has_table_type(const Snapshot *snapshot, const char *type);
 

@@ -52,6 +52,25 @@ static const Row anchor_rows[] = {
 	{ "no-file", NULL, NULL, "No such file" },
 };
 
+/* reason: the certificates that a server with these files may show. */
+static const Row leaf_rows[] = {
+	{ "behind-its-key", "1a", NULL, "a" },
+	{ "not-its-issuers", "1ab", NULL, "a" },
+	{ "of-both-pairs", "1ag2b", NULL, "ab" },
+	{ "in-another-file", "1", "ab", "a" },
+	{ "before-its-key", "a1", NULL, "a" },
+	{ "of-a-file-that-is-cut", "2b1t", NULL, "b" },
+	{ "of-a-file-beside-one-of-garbage", "g", "2b", "b" },
+	{ "of-no-file", NULL, NULL, "" },
+};
+
+/* Two days for a, twenty for b. reason: the first and the last to end. */
+static const Row expiry_rows[] = {
+	{ "one", "1a", NULL, "aa" },           { "earliest-first", "ab", NULL, "ab" },
+	{ "latest-first", "ba1", NULL, "ab" }, { "key-alone", "1", NULL, NULL },
+	{ "no-file", NULL, NULL, NULL },
+};
+
 static void
 openssl(const char *arguments)
 {
@@ -75,8 +94,8 @@ make_pieces(void)
 	for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++) {
 		g_autofree char *make = g_strdup_printf(
 			"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout %s "
-			"-out %s -days 2 -subj /CN=%s.test",
-			pairs[i][0], pairs[i][1], pairs[i][1]);
+			"-out %s -days %s -subj /CN=%s.test",
+			pairs[i][0], pairs[i][1], i == 0 ? "2" : "20", pairs[i][1]);
 		openssl(make);
 	}
 	openssl("pkcs8 -topk8 -in 1 -out x -passout pass:secret");
@@ -142,6 +161,77 @@ test_anchors(const void *data)
 	judge(reason, row->reason);
 }
 
+/* Which certificate that is. */
+static char
+letter_of(GBytes *der)
+{
+	static const char *const names[] = { "a", "b" };
+	g_autofree char *text = g_base64_encode(g_bytes_get_data(der, NULL), g_bytes_get_size(der));
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autoptr(GString) piece = g_string_new(NULL);
+		append_piece(piece, names[i][0]);
+		g_auto(GStrv) lines = g_strsplit(piece->str, "\n", -1);
+		g_autofree char *joined = g_strjoinv("", lines);
+		if (strstr(joined, text) != NULL)
+			return names[i][0];
+	}
+	return '?';
+}
+
+static void
+test_leaves(const void *data)
+{
+	const Row *row = data;
+	g_autofree char *first =
+		row->first != NULL ? write_file("first", row->first) : g_strdup("/nonexistent");
+	g_autofree char *second = row->second != NULL ? write_file("second", row->second) : NULL;
+	const char *const files[] = { first, second, NULL };
+	g_autoptr(GPtrArray) leaves = certificate_load_leaves(files);
+	g_autoptr(GString) found = g_string_new(NULL);
+
+	for (guint i = 0; i < leaves->len; i++)
+		g_string_append_c(found, letter_of(leaves->pdata[i]));
+	g_assert_cmpstr(found->str, ==, row->reason);
+}
+
+static gint64
+end_of(char letter)
+{
+	const char name[] = { letter, '\0' };
+	g_autofree char *path = g_build_filename(folder, name, NULL);
+	gint64 first, last;
+
+	g_assert_true(certificate_expiry(path, &first, &last));
+	g_assert_cmpint(first, ==, last);
+	return first;
+}
+
+static void
+test_expiry(const void *data)
+{
+	const Row *row = data;
+	g_autofree char *file =
+		row->first != NULL ? write_file("first", row->first) : g_strdup("/nonexistent");
+	gint64 first, last;
+
+	g_assert_cmpint(certificate_expiry(file, &first, &last), ==, row->reason != NULL);
+	if (row->reason == NULL)
+		return;
+	g_assert_cmpint(first, ==, end_of(row->reason[0]));
+	g_assert_cmpint(last, ==, end_of(row->reason[1]));
+}
+
+static void
+test_days(void)
+{
+	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+	gint64 days = (end_of('b') - now + 3600) / (24 * 3600);
+
+	g_assert_cmpint(days, ==, 20);
+	g_assert_cmpint(end_of('b') - end_of('a'), >=, 17 * 24 * 3600);
+}
+
 static void
 test_directory(void)
 {
@@ -160,6 +250,9 @@ main(int argc, char **argv)
 	ROWS_ADD("chain", chain_rows, test_chain);
 	ROWS_ADD("anchors", anchor_rows, test_anchors);
 	g_test_add_func("/anchors/directory", test_directory);
+	ROWS_ADD("leaves", leaf_rows, test_leaves);
+	ROWS_ADD("expiry", expiry_rows, test_expiry);
+	g_test_add_func("/expiry/days", test_days);
 	int status = g_test_run();
 
 	for (const char *const *name =
