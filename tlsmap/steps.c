@@ -13,6 +13,7 @@
 #include "maincf.h"
 #include "recovery.h"
 #include "socket.h"
+#include "spelling.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -188,11 +189,14 @@ static ExitCode
 build_generation(Apply *apply, GError **error)
 {
 	const Plan *plan = apply->plan;
+	g_autofree char *samples = spelling_dup_samples(plan->settings);
 	const GenerationParts parts = {
 		.config_directory = apply->snapshot->config_directory,
 		.document = apply->document,
 		.table = plan->table->str,
 		.table_type = plan->table_type,
+		.spellings = plan->spellings,
+		.samples = samples,
 		.rules = plan->rules,
 		.manifest = plan->manifest,
 	};

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define TABLE "cdb:/c/tlsgate/gen/7/tls_policy"
+#define SPELLINGS "regexp:/c/tlsgate/gen/7/tls_spellings"
 #define DIRECTORY "/c/tlsgate/gen"
 
 typedef struct {
@@ -148,7 +149,7 @@ test_render(const void *data)
 {
 	const RenderRow *row = data;
 	g_autoptr(Settings) settings = load(row->document);
-	const MainCfInput input = { settings, row->version, 7, TABLE };
+	const MainCfInput input = { settings, row->version, 7, TABLE, SPELLINGS };
 	g_autoptr(GString) rendered = g_string_new(NULL);
 
 	for (size_t i = 0; i < maincf_n_parameters(); i++) {
