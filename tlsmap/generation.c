@@ -4,6 +4,7 @@
 
 #include "child.h"
 #include "file.h"
+#include "spelling.h"
 
 #include <json-c/json.h>
 
@@ -72,7 +73,7 @@ generation_dup_path(const char *directory, guint64 number, const char *file)
 char *
 generation_dup_spellings(const char *directory, guint64 number)
 {
-	g_autofree char *path = generation_dup_path(directory, number, GENERATION_SPELLINGS);
+	g_autofree char *path = generation_dup_path(directory, number, SPELLING_FILE);
 
 	return g_strconcat("regexp:", path, NULL);
 }
@@ -303,7 +304,7 @@ build_table(const char *place, const GenerationParts *parts, GError **error)
 static gboolean
 build_spellings(const char *place, const GenerationParts *parts, GError **error)
 {
-	g_autofree char *path = g_build_filename(place, GENERATION_SPELLINGS, NULL);
+	g_autofree char *path = g_build_filename(place, SPELLING_FILE, NULL);
 	g_autofree char *map = g_strconcat("regexp:", path, NULL);
 
 	return file_write(path, parts->spellings, strlen(parts->spellings), 0644, error) &&

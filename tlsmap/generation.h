@@ -10,7 +10,6 @@
 
 #define GENERATION_DOCUMENT "settings.json"
 #define GENERATION_TABLE "tls_policy"
-#define GENERATION_SPELLINGS "tls_spellings"
 #define GENERATION_RULES "rules.db"
 #define GENERATION_MANIFEST "manifest.json"
 
@@ -84,8 +83,8 @@ typedef struct {
 /* When gen/N was built, in seconds since the epoch; 0 where that can't be told. */
 gint64 generation_time(const char *directory, guint64 number);
 
-/* Build gen/N beside its place, prove that every row of the tables can be read back, bring it to the
- * disk, and rename it to its place; gen/0 takes the place of an older one in one step. FALSE with
- * error; then gen/N is what it was. */
+/* Build gen/N beside its place, prove that every row of the tables can be read back, bring it to
+ * the disk, and rename it to its place; gen/0 takes the place of an older one in one step. FALSE
+ * with error; then gen/N is what it was. */
 gboolean generation_build(const char *directory, guint64 number, const GenerationParts *parts,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -362,10 +362,26 @@ compare_protocols(const char *old_value, const char *new_value)
 	return by_order(old_floor, new_floor);
 }
 
+/* A list of tables without that of the spellings, which stands behind ours. */
+static char *
+dup_without_spellings(const char *tables)
+{
+	g_auto(GStrv) elements = g_strsplit(tables != NULL ? tables : "", ", ", 3);
+
+	if (g_strv_length(elements) < 2 || !g_str_has_suffix(elements[1], "/" SPELLING_FILE))
+		return g_strdup(tables);
+	return maincf_dup_with_first(elements[0], elements[2]);
+}
+
 /* What other tables say is not known: the ones that go may have been stricter than what comes. */
 static ChangeDirection
 compare_tables(const char *old_value, const char *new_value)
 {
+	g_autofree char *without = dup_without_spellings(new_value);
+
+	/* It is as strict as the rows, and stands before other tables only to defer. */
+	if (g_strcmp0(without, old_value) == 0)
+		return CHANGE_EQUAL;
 	return old_value == NULL || *old_value == '\0' ? CHANGE_EQUAL : CHANGE_WEAKER;
 }
 

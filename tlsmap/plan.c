@@ -446,7 +446,7 @@ plan_files(Plan *plan)
 		change_add(plan->changes, CHANGE_ROW, "(table)", "not as the document says",
 			   "built anew", CHANGE_EQUAL);
 	if (plan->spellings != NULL &&
-	    !is_in_file(plan, GENERATION_SPELLINGS, plan->spellings, strlen(plan->spellings)))
+	    !is_in_file(plan, SPELLING_FILE, plan->spellings, strlen(plan->spellings)))
 		change_add(plan->changes, CHANGE_ROW, "(spellings)", "not as this tlsmap has them",
 			   "built anew", CHANGE_EQUAL);
 	if (plan->rules == NULL)

@@ -73,7 +73,7 @@ render_visit_values(const RenderInput *input,
 enum { MAIN_CF, MASTER_CF, TLS_POLICY, TLS_SPELLINGS, RULES_DB, N_FILES };
 static const char *const file_names[] = {
 	[MAIN_CF] = "main.cf",           [MASTER_CF] = "master.cf",
-	[TLS_POLICY] = GENERATION_TABLE, [TLS_SPELLINGS] = GENERATION_SPELLINGS,
+	[TLS_POLICY] = GENERATION_TABLE, [TLS_SPELLINGS] = SPELLING_FILE,
 	[RULES_DB] = GENERATION_RULES,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(file_names) == N_FILES);

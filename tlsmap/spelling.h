@@ -7,6 +7,9 @@
 
 #include <glib.h>
 
+/* Its file in a generation. */
+#define SPELLING_FILE "tls_spellings"
+
 /* Instead of a level, where no level is as strict as the rows are: smtp(8) takes it for an invalid
  * policy, logs it and defers the mail (src/smtp/smtp_tls_policy.c, tls_policy_lookup_one(), 3.7).
  */
