@@ -38,7 +38,7 @@ static GPtrArray *
 find_chosen(const Snapshot *snapshot, const Settings *settings)
 {
 	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-	const MainCfInput input = { settings, snapshot->version, 1, "" };
+	const MainCfInput input = { settings, snapshot->version, 1, "", "" };
 
 	for (size_t i = 0; i < maincf_n_parameters(); i++) {
 		const MainCfParameter *parameter = maincf_parameter(i);

@@ -229,7 +229,8 @@ const Command command_render = {
 		"table behind smtp_tls_policy_maps, or the receiving rules in words. Postfix is not\n"
 		"needed; one that is found says its version and what stands in the two restriction\n"
 		"lists. The number of the generation is printed as 1.\n\n"
-		"  -o DIR                 make DIR with main.cf, master.cf, tls_policy and rules.db;\n"
+		"  -o DIR                 make DIR with main.cf, master.cf, tls_policy,\n"
+		"                         tls_spellings and rules.db;\n"
 		"                         what the Postfix found has in the first two is kept. A DIR\n"
 		"                         with such files that render -o did not write is refused\n"
 		"  --postfix-version X.Y  for this version, not that of the Postfix found\n",

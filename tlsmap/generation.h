@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* generation: the immutable directories CONFIG_DIR/tlsgate/gen/N, and what each of them wrote.
  *
- * gen/N holds the document, the table that Postfix reads, rules.db, and a manifest of the values
+ * gen/N holds the document, the tables that Postfix reads, rules.db, and a manifest of the values
  * that N put into main.cf and master.cf. gen/0 holds the manifest alone: what was there before the
  * first apply. A number once used is never used again. */
 #pragma once
@@ -41,6 +41,10 @@ char *generation_dup_directory(const char *config_directory);
 
 /* CONFIG_DIR/tlsgate/gen/N/FILE; the caller frees it. */
 char *generation_dup_path(const char *directory, guint64 number, const char *file);
+
+/* The table of spellings of gen/N, as main.cf names it: regexp, a type that every Postfix has
+ * (DATABASE_README, 3.7). The caller frees it. */
+char *generation_dup_spellings(const char *directory, guint64 number);
 
 /* All numbers that are there, rising; empty where directory is not there. Those that were undone
  * are left out. */
@@ -86,6 +90,8 @@ typedef struct {
 	GBytes *document;             /* NULL: none (gen/0) */
 	const char *table;            /* source text of the table; NULL or empty: none */
 	const char *table_type;       /* "cdb" */
+	const char *spellings;        /* source text of their table; NULL: none */
+	const char *samples;          /* what that must answer, "key<TAB>policy" a line */
 	GBytes *rules;                /* NULL: none */
 	const Manifest *manifest;
 } GenerationParts;
@@ -93,8 +99,8 @@ typedef struct {
 /* When gen/N was built, in seconds since the epoch; 0 where that can't be told. */
 gint64 generation_time(const char *directory, guint64 number);
 
-/* Build gen/N beside its place, prove that every row of the table can be read back, bring it to the
- * disk, and rename it to its place; gen/0 takes the place of an older one in one step. FALSE with
- * error; then gen/N is what it was, and there may be something to sweep. */
+/* Build gen/N beside its place, prove that every row of the tables can be read back, bring it to
+ * the disk, and rename it to its place; gen/0 takes the place of an older one in one step. FALSE
+ * with error; then gen/N is what it was, and there may be something to sweep. */
 gboolean generation_build(const char *directory, guint64 number, const GenerationParts *parts,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -6,6 +6,7 @@
 #include "maincf.h"
 
 #include "protocols.h"
+#include "spelling.h"
 
 #include <string.h>
 
@@ -51,20 +52,31 @@ render_smtp_level(const MainCfInput *input)
 		names_word(&names_security_level, input->settings->send.security_level.code));
 }
 
-/* A list of the document as main.cf has it: with commas. */
-static char *
-dup_list(const char *first, const GArray *texts)
+static void
+append_element(GString *list, const char *element)
 {
-	GString *list = g_string_new(first);
+	g_string_append_printf(list, "%s%s", list->len == 0 ? "" : ", ", element);
+}
 
+/* A list of the document as main.cf has it: with commas. */
+static void
+append_list(GString *list, const GArray *texts)
+{
 	for (size_t i = 0; i < settings_n_texts(texts); i++)
-		g_string_append_printf(list, "%s%s", list->len == 0 ? "" : ", ",
-				       settings_text(texts, i));
+		append_element(list, settings_text(texts, i));
+}
+
+static char *
+dup_list(const GArray *texts)
+{
+	GString *list = g_string_new(NULL);
+
+	append_list(list, texts);
 	return g_string_free(list, FALSE);
 }
 
-/* Our own table first: the first table that knows a key decides (postconf(5) smtp_tls_policy_maps).
- */
+/* Our own tables first: the first table that knows a key decides (postconf(5)
+ * smtp_tls_policy_maps). */
 static char *
 render_policy_maps(const MainCfInput *input)
 {
@@ -73,7 +85,12 @@ render_policy_maps(const MainCfInput *input)
 
 	if (!has_rows && settings_n_texts(fallbacks) == 0)
 		return NULL;
-	return dup_list(has_rows ? input->table : NULL, fallbacks);
+
+	GString *tables = g_string_new(has_rows ? input->table : NULL);
+	if (spelling_is_needed(input->settings))
+		append_element(tables, input->spellings);
+	append_list(tables, fallbacks);
+	return g_string_free(tables, FALSE);
 }
 
 static gboolean
@@ -146,7 +163,7 @@ render_smtpd_chain_files(const MainCfInput *input)
 {
 	const GArray *files = input->settings->receive.certificate.chain_files;
 
-	return files != NULL ? dup_list(NULL, files) : NULL;
+	return files != NULL ? dup_list(files) : NULL;
 }
 
 static char *
@@ -154,7 +171,7 @@ render_smtp_chain_files(const MainCfInput *input)
 {
 	const GArray *files = input->settings->send.certificate.chain_files;
 
-	return files != NULL ? dup_list(NULL, files) : NULL;
+	return files != NULL ? dup_list(files) : NULL;
 }
 
 /* Beside *_tls_chain_files the older parameters are ignored with a warning (postconf(5)
@@ -345,10 +362,26 @@ compare_protocols(const char *old_value, const char *new_value)
 	return by_order(old_floor, new_floor);
 }
 
+/* A list of tables without that of the spellings, which stands behind ours. */
+static char *
+dup_without_spellings(const char *tables)
+{
+	g_auto(GStrv) elements = g_strsplit(tables != NULL ? tables : "", ", ", 3);
+
+	if (g_strv_length(elements) < 2 || !g_str_has_suffix(elements[1], "/" SPELLING_FILE))
+		return g_strdup(tables);
+	return maincf_dup_with_first(elements[0], elements[2]);
+}
+
 /* What other tables say is not known: the ones that go may have been stricter than what comes. */
 static ChangeDirection
 compare_tables(const char *old_value, const char *new_value)
 {
+	g_autofree char *without = dup_without_spellings(new_value);
+
+	/* It is as strict as the rows, and stands before other tables only to defer. */
+	if (g_strcmp0(without, old_value) == 0)
+		return CHANGE_EQUAL;
 	return old_value == NULL || *old_value == '\0' ? CHANGE_EQUAL : CHANGE_WEAKER;
 }
 

@@ -31,6 +31,8 @@ typedef struct {
 	guint64 generation;
 	/* "cdb:/etc/postfix/tlsgate/gen/1/tls_policy" */
 	const char *table;
+	/* "regexp:/etc/postfix/tlsgate/gen/1/tls_spellings" */
+	const char *spellings;
 } MainCfInput;
 
 /* What a change of value means for protection. */

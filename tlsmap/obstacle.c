@@ -156,6 +156,7 @@ hides(const Context *context, const MainCfParameter *parameter, const char *valu
 		.settings = context->settings,
 		.version = context->snapshot->version,
 		.table = "",
+		.spellings = "",
 	};
 	g_autofree char *wanted = parameter->render(&input);
 

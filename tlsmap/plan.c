@@ -12,6 +12,7 @@
 #include "obstacle.h"
 #include "policymap.h"
 #include "recovery.h"
+#include "spelling.h"
 
 #include <string.h>
 
@@ -26,6 +27,7 @@ plan_free(Plan *plan)
 	settings_free(plan->old_settings);
 	if (plan->table != NULL)
 		g_string_free(plan->table, TRUE);
+	g_free(plan->spellings);
 	g_clear_pointer(&plan->rules, g_bytes_unref);
 	manifest_free(plan->manifest);
 	g_clear_pointer(&plan->sets, g_ptr_array_unref);
@@ -279,11 +281,13 @@ static char *
 dup_rendered(const Plan *plan, const MainCfParameter *parameter, guint64 number)
 {
 	g_autofree char *table = dup_table_name(plan, number);
+	g_autofree char *spellings = generation_dup_spellings(plan->directory, number);
 	const MainCfInput input = {
 		.settings = plan->settings,
 		.version = plan->snapshot->version,
 		.generation = number,
 		.table = table,
+		.spellings = spellings,
 	};
 
 	return is_removal(plan) ? NULL : parameter->render(&input);
@@ -443,6 +447,10 @@ plan_files(Plan *plan)
 	    !is_in_file(plan, GENERATION_TABLE, plan->table->str, plan->table->len))
 		change_add(plan->changes, CHANGE_ROW, "(table)", "not as the document says",
 			   "built anew", CHANGE_EQUAL);
+	if (plan->spellings != NULL &&
+	    !is_in_file(plan, SPELLING_FILE, plan->spellings, strlen(plan->spellings)))
+		change_add(plan->changes, CHANGE_ROW, "(spellings)", "not as this tlsmap has them",
+			   "built anew", CHANGE_EQUAL);
 	if (plan->rules == NULL)
 		return;
 	g_autoptr(GBytes) same =
@@ -458,6 +466,7 @@ static void
 plan_contents(Plan *plan)
 {
 	plan->table = policymap_render(plan->settings, plan->snapshot->version);
+	plan->spellings = spelling_dup_table(plan->settings);
 	if (settings_n_rules(plan->settings) > 0)
 		plan->rules =
 			compile_rules(plan->settings, &plan->snapshot->rewriting, plan->number);

@@ -30,6 +30,7 @@ typedef struct {
 	guint64 number; /* of the new generation */
 	const char *table_type;
 	GString *table;     /* source text; empty: no rows */
+	char *spellings;    /* source text of their table; NULL: none */
 	GBytes *rules;      /* rules.db of the new generation; NULL: no rules */
 	Manifest *manifest; /* what the new generation writes */
 	GPtrArray *sets;    /* "name=value" for postconf -e */

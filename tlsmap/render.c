@@ -11,6 +11,7 @@
 #include "maincf.h"
 #include "plan.h"
 #include "policymap.h"
+#include "spelling.h"
 #include "stage.h"
 
 #include <errno.h>
@@ -48,7 +49,10 @@ render_visit_values(const RenderInput *input,
 		    void (*visit)(const char *name, const char *value, void *data), void *data)
 {
 	g_autofree char *table = dup_table_name(input);
-	const MainCfInput values = { input->settings, input->version, RENDER_GENERATION, table };
+	g_autofree char *directory = dup_generations(input);
+	g_autofree char *spellings = generation_dup_spellings(directory, RENDER_GENERATION);
+	const MainCfInput values = { input->settings, input->version, RENDER_GENERATION, table,
+				     spellings };
 
 	for (size_t i = 0; i < maincf_n_parameters(); i++) {
 		const MainCfParameter *parameter = maincf_parameter(i);
@@ -66,11 +70,10 @@ render_visit_values(const RenderInput *input,
 
 /* The directory. */
 
-enum { MAIN_CF, MASTER_CF, TLS_POLICY, RULES_DB, N_FILES };
+enum { MAIN_CF, MASTER_CF, TLS_POLICY, TLS_SPELLINGS, RULES_DB, N_FILES };
 static const char *const file_names[] = {
-	[MAIN_CF] = "main.cf",
-	[MASTER_CF] = "master.cf",
-	[TLS_POLICY] = GENERATION_TABLE,
+	[MAIN_CF] = "main.cf",           [MASTER_CF] = "master.cf",
+	[TLS_POLICY] = GENERATION_TABLE, [TLS_SPELLINGS] = SPELLING_FILE,
 	[RULES_DB] = GENERATION_RULES,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(file_names) == N_FILES);
@@ -192,9 +195,14 @@ make_tables(const RenderInput *input, Files *files)
 		.allow_percent_hack = TRUE,
 		.swap_bangpath = TRUE,
 	};
+	char *spellings = spelling_dup_table(input->settings);
 
 	files->contents[TLS_POLICY] =
 		g_string_free_to_bytes(policymap_render(input->settings, input->version));
+	/* Like the table of rows, it is empty where there is nothing for it. */
+	files->contents[TLS_SPELLINGS] = spellings != NULL
+						 ? g_bytes_new_take(spellings, strlen(spellings))
+						 : g_bytes_new_static("", 0);
 	files->contents[RULES_DB] = compile_rules(
 		input->settings, input->snapshot != NULL ? &input->snapshot->rewriting : &defaults,
 		RENDER_GENERATION);
@@ -242,7 +250,8 @@ static gboolean
 fill(const RenderInput *input, const char *workplace, const char *directory, Findings *findings,
      GError **error)
 {
-	AUTO_FILES Files files = { .modes = { FILE_MODE, FILE_MODE, FILE_MODE, FILE_MODE } };
+	AUTO_FILES Files files = { .modes = { FILE_MODE, FILE_MODE, FILE_MODE, FILE_MODE,
+					      FILE_MODE } };
 
 	if (input->snapshot == NULL)
 		make_alone(input, &files);

@@ -22,11 +22,11 @@ void render_visit_values(const RenderInput *input,
 			 void (*visit)(const char *name, const char *value, void *data),
 			 void *data);
 
-/* Make directory, if it is not there, with main.cf, master.cf, tls_policy and rules.db in it. With
- * a snapshot main.cf and master.cf are those of the Postfix found with the document merged in, as
- * apply would merge it; without they hold what tlsmap writes and nothing else. What leaves a value
- * unknown is an error in findings, and nothing is written. FALSE with error: of G_FILE_ERROR where
- * a file can't be written or one is there that is not of our making, else where Postfix does not
- * answer. */
+/* Make directory, if it is not there, with main.cf, master.cf, tls_policy, tls_spellings and
+ * rules.db in it. With a snapshot main.cf and master.cf are those of the Postfix found with the
+ * document merged in, as apply would merge it; without they hold what tlsmap writes and nothing
+ * else. What leaves a value unknown is an error in findings, and nothing is written. FALSE with
+ * error: of G_FILE_ERROR where a file can't be written or one is there that is not of our making,
+ * else where Postfix does not answer. */
 gboolean render_directory(const RenderInput *input, const char *directory, Findings *findings,
 			  GError **error) G_GNUC_WARN_UNUSED_RESULT;

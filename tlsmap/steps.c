@@ -14,6 +14,7 @@
 #include "postfix.h"
 #include "recovery.h"
 #include "socket.h"
+#include "spelling.h"
 #include "trial.h"
 
 #include <errno.h>
@@ -183,11 +184,14 @@ static ExitCode
 build_generation(Apply *apply, GError **error)
 {
 	const Plan *plan = apply->plan;
+	g_autofree char *samples = spelling_dup_samples(plan->settings);
 	const GenerationParts parts = {
 		.config_directory = apply->snapshot->config_directory,
 		.document = apply->document,
 		.table = plan->table->str,
 		.table_type = plan->table_type,
+		.spellings = plan->spellings,
+		.samples = samples,
 		.rules = plan->rules,
 		.manifest = plan->manifest,
 	};

@@ -55,6 +55,17 @@ def a_number_is_never_used_again(site):
     equal(present(site)[-1], 15)
 
 
+def a_changed_table_of_spellings_is_built_anew(site):
+    table = site.config / 'tlsgate/gen/15/tls_spellings'
+    whole = table.read_bytes()
+    table.write_bytes(whole.replace(b'encrypt', b'may'))
+    plan = site.run('-s', 'doc.json', 'plan')
+    equal((plan.returncode, plan.stdout.decode().splitlines()[:-1]),
+          (1, ['row (spellings): not as this tlsmap has them -> built anew [equal]']))
+    site.succeed('-s', 'doc.json', 'apply')
+    equal((site.config / 'tlsgate/gen/16/tls_spellings').read_bytes(), whole)
+
+
 def what_is_in_force_is_whole(site):
     equal(site.succeed('-s', 'doc.json', 'plan').stdout, b'')
     site.succeed('-s', 'doc.json', 'status')
@@ -64,7 +75,8 @@ def main():
     tap = Tap()
     with Site() as site:
         for case in (young_generations_stay, those_of_the_last_day_stay, the_last_ten_stay_however_old,
-                     a_number_is_never_used_again, what_is_in_force_is_whole):
+                     a_number_is_never_used_again, a_changed_table_of_spellings_is_built_anew,
+                     what_is_in_force_is_whole):
             tap.check(case.__name__.replace('_', '-'), case, site)
     return tap.finish()
 

@@ -194,8 +194,8 @@ BECOMES = {
     ('SEND', 'domains'): ({}, {'send': {'domains': [{'destination': 'a.example', 'security_level': 'may'}]}}),
     ('SEND', 'fallback_policy_maps'): ({}, {'send': {'fallback_policy_maps': ['static:may']}}),
     ('DESTINATIONS', 'fingerprints'): (
-        {'send': {'security_level': 'secure', 'domains': [{'destination': 'example.com', 'security_level': 'may'}]}},
-        {'send': {'security_level': 'secure', 'domains': [PINNED_ROW]}}),
+        {'send': {'domains': [{'destination': 'example.com', 'security_level': 'encrypt'}]}},
+        {'send': {'domains': [PINNED_ROW]}}),
 }
 
 

@@ -319,7 +319,8 @@ def a_relative_directory_becomes_absolute():
             run = site.run('--json', *options, '-s', 'doc.json', 'plan', is_found=False, environment=more)
             maps, = (change['new'] for change in validated(run)['changes']
                      if change['name'] == 'smtp_tls_policy_maps')
-            equal(maps.split(':')[1], f'{site.config}/tlsgate/gen/1/tls_policy')
+            equal([table.split(':')[1] for table in maps.split(', ')],
+                  [f'{site.config}/tlsgate/gen/1/{name}' for name in ('tls_policy', 'tls_spellings')])
 
 
 USAGE = (

@@ -16,7 +16,7 @@ from site_postfix import MASTER_CF, Site, tree  # noqa: E402
 from tap import Tap, equal  # noqa: E402
 
 POLICYD = os.path.abspath(sys.argv[2])
-FILES = ['.tlsmap-render', 'main.cf', 'master.cf', 'rules.db', 'tls_policy']
+FILES = ['.tlsmap-render', 'main.cf', 'master.cf', 'rules.db', 'tls_policy', 'tls_spellings']
 RULED = {'receive': {'security_level': 'may', 'rules': [{'name': 'bank', 'sender_domains': ['bank.example']}]},
          'send': {'domains': [{'destination': 'a.example', 'security_level': 'encrypt'}]}}
 
@@ -30,7 +30,7 @@ def values(text):
     return dict(line.split(' =', 1) for line in text.splitlines())
 
 
-def four_files_and_their_modes():
+def five_files_and_their_modes():
     with Site() as site:
         site.write('doc.json', RULED)
         site.succeed('-s', 'doc.json', 'render', '-o', 'out', umask=0o077)
@@ -74,8 +74,8 @@ def what_apply_writes_is_what_render_wrote():
         site.succeed('-s', 'doc.json', 'apply')
         for name in ('main.cf', 'master.cf'):
             equal((site.folder / 'out' / name).read_text(), (site.config / name).read_text())
-        equal((site.folder / 'out' / 'tls_policy').read_text(),
-              (site.config / 'tlsgate/gen/1/tls_policy').read_text())
+        for name in ('tls_policy', 'tls_spellings'):
+            equal((site.folder / 'out' / name).read_bytes(), (site.config / 'tlsgate/gen/1' / name).read_bytes())
         # The number is 1 whatever is in force.
         site.write('other.json', {**document, 'send': {}})
         site.succeed('-s', 'other.json', 'apply')
@@ -215,7 +215,7 @@ def nowhere_to_write(name, status, words):
 
 def main():
     tap = Tap()
-    for case in (four_files_and_their_modes, live_files_are_merged, what_apply_writes_is_what_render_wrote,
+    for case in (five_files_and_their_modes, live_files_are_merged, what_apply_writes_is_what_render_wrote,
                  without_postfix_only_our_values, another_version_is_not_merged,
                  same_input_gives_the_same_bytes, a_former_directory_is_replaced, the_live_directory_is_refused,
                  nothing_outside_is_written, a_secret_stays_one, what_leaves_a_value_unknown_is_refused):

@@ -64,7 +64,8 @@ assert_row(const SettingsDestination *row, PostfixVersion version)
 static void
 assert_parameters(const Settings *settings, PostfixVersion version)
 {
-	const MainCfInput input = { settings, version, 1, "cdb:/gen/1/tls_policy" };
+	const MainCfInput input = { settings, version, 1, "cdb:/gen/1/tls_policy",
+				    "regexp:/gen/1/tls_spellings" };
 
 	for (size_t i = 0; i < maincf_n_parameters(); i++) {
 		g_autofree char *value = maincf_parameter(i)->render(&input);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define TABLE "cdb:/c/tlsgate/gen/7/tls_policy"
+#define SPELLINGS "regexp:/c/tlsgate/gen/7/tls_spellings"
 #define DIRECTORY "/c/tlsgate/gen"
 
 typedef struct {
@@ -119,8 +120,19 @@ static const RenderRow render_rows[] = {
 	{ "dane-in-a-row-needs-dnssec",
 	  "{\"send\":{\"domains\":[{\"destination\":\"a.example\",\"security_level\":\"dane\"}]}}",
 	  { 3, 7 },
-	  LEVELS("may", "no", "no") SEND("may") "smtp_tls_policy_maps=" TABLE
+	  LEVELS("may", "no", "no") SEND("may") "smtp_tls_policy_maps=" TABLE ", " SPELLINGS
 						"\nsmtp_dns_support_level=dnssec\n" },
+	{ "spellings-between-the-rows-and-the-fallback",
+	  "{\"send\":{\"domains\":[{\"destination\":\"a.example\",\"security_level\":\"encrypt\"}],"
+	  "\"fallback_policy_maps\":[\"hash:/h\"]}}",
+	  { 3, 7 },
+	  LEVELS("may", "no", "no") SEND("may") "smtp_tls_policy_maps=" TABLE ", " SPELLINGS
+						", hash:/h\n" },
+	{ "no-spellings-where-all-mail-is-as-strict",
+	  "{\"send\":{\"security_level\":\"encrypt\",\"domains\":[{\"destination\":\"a.example\","
+	  "\"security_level\":\"encrypt\"}]}}",
+	  { 3, 7 },
+	  LEVELS("may", "no", "no") SEND("encrypt") "smtp_tls_policy_maps=" TABLE "\n" },
 	{ "before-3.10-no-sender-can-choose",
 	  "{\"send\":{\"security_level\":\"encrypt\"}}",
 	  { 3, 9 },
@@ -148,7 +160,7 @@ test_render(const void *data)
 {
 	const RenderRow *row = data;
 	g_autoptr(Settings) settings = load(row->document);
-	const MainCfInput input = { settings, row->version, 7, TABLE };
+	const MainCfInput input = { settings, row->version, 7, TABLE, SPELLINGS };
 	g_autoptr(GString) rendered = g_string_new(NULL);
 
 	for (size_t i = 0; i < maincf_n_parameters(); i++) {
@@ -244,6 +256,15 @@ static const DirectionRow direction_rows[] = {
 	  CHANGE_WEAKER },
 	{ "switch-in-capitals", "smtpd_tls_req_ccert", "YES", "no", CHANGE_WEAKER },
 	{ "other-tables", "smtp_tls_policy_maps", "hash:/a", "cdb:/b", CHANGE_WEAKER },
+	{ "spellings-come", "smtp_tls_policy_maps", "cdb:/g/1/tls_policy",
+	  "cdb:/g/1/tls_policy, regexp:/g/1/tls_spellings", CHANGE_EQUAL },
+	{ "spellings-come-before-others", "smtp_tls_policy_maps",
+	  "cdb:/g/1/tls_policy, hash:/a, hash:/b",
+	  "cdb:/g/1/tls_policy, regexp:/g/1/tls_spellings, hash:/a, hash:/b", CHANGE_EQUAL },
+	{ "spellings-come-and-others-go", "smtp_tls_policy_maps", "cdb:/g/1/tls_policy, hash:/a",
+	  "cdb:/g/1/tls_policy, regexp:/g/1/tls_spellings", CHANGE_WEAKER },
+	{ "spellings-go", "smtp_tls_policy_maps", "cdb:/g/1/tls_policy, regexp:/g/1/tls_spellings",
+	  "cdb:/g/1/tls_policy", CHANGE_WEAKER },
 	{ "first-table", "smtp_tls_policy_maps", NULL, "cdb:/b", CHANGE_EQUAL },
 	{ "floor-raised", "smtp_tls_mandatory_protocols", ">=TLSv1", ">=TLSv1.2", CHANGE_STRICTER },
 	{ "floor-lowered", "smtp_tls_mandatory_protocols", "!SSLv2, !SSLv3, !TLSv1", ">=TLSv1",

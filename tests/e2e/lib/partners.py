@@ -62,6 +62,9 @@ PARTNERS = (
 _MORE_RECORDS = [
     "hosted.test MX 10 mx.right.test.",
     "xn--bcher-kva.test MX 10 mx.right.test.",  # bücher.test
+    "xn--mnchen-3ya.test MX 10 mx.plain.test.",  # münchen.test
+    "xn--mnchen-3ya.xn--mnchen-3ya.test MX 10 mx.plain.test.",
+    "xn--zrich-kva.test MX 10 mx.plain.test.",  # zürich.test
     "mixed.test MX 10 mx.plain.test.",
     "mixed.test MX 20 mx.right.test.",
     "no-mx.test A {right}",
