@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* counters: what policyd has answered since it began.
+/* counters: what policyd has answered since it began. Pure.
  *
- * Only rules that were broken are counted by name, and no more of them than a log can hold. */
+ * Only rules that were broken are counted by name, and at most MAX_RULES of them. */
 #include "counters.h"
 
-#include "log.h"
+#include <stdlib.h>
 
 #define MAX_RULES 10000
-#define MAX_LOGGED 100
 
 struct Counters {
-	guint64 passed;
-	guint64 broken[N_VIOLATIONS];
-	guint64 unanswered;
-	guint64 protocol_errors;
-	guint64 connections;
+	guint64 count[N_COUNTERS];
 	GHashTable *by_rule; /* name -> guint64 */
 };
 
@@ -53,11 +48,19 @@ add_rule(Counters *counters, const char *name)
 void
 counters_add_decision(Counters *counters, const Decision *decision)
 {
+	static const Counter answered[] = {
+		[VIOLATION_REPORT] = COUNTER_REPORTED,
+		[VIOLATION_DEFER] = COUNTER_DEFERRED,
+		[VIOLATION_REJECT] = COUNTER_REJECTED,
+	};
+	G_STATIC_ASSERT(G_N_ELEMENTS(answered) == N_VIOLATIONS);
+
+	counters->count[COUNTER_REQUESTS]++;
 	if (decision->is_passed) {
-		counters->passed++;
+		counters->count[COUNTER_PASSED]++;
 		return;
 	}
-	counters->broken[decision->answer.violation]++;
+	counters->count[answered[decision->answer.violation]]++;
 	for (size_t i = 0; i < decision->n_failures; i++)
 		add_rule(counters, decision->failures[i].name);
 }
@@ -65,55 +68,102 @@ counters_add_decision(Counters *counters, const Decision *decision)
 void
 counters_add_unanswered(Counters *counters)
 {
-	counters->unanswered++;
+	counters->count[COUNTER_REQUESTS]++;
+	counters->count[COUNTER_UNANSWERED]++;
 }
 
 void
 counters_add_protocol_error(Counters *counters)
 {
-	counters->protocol_errors++;
+	counters->count[COUNTER_PROTOCOL_ERRORS]++;
 }
 
 void
-counters_add_connection(Counters *counters)
+counters_open_connection(Counters *counters)
 {
-	counters->connections++;
+	counters->count[COUNTER_CONNECTIONS]++;
+	counters->count[COUNTER_OPEN]++;
 }
 
+void
+counters_close_connection(Counters *counters)
+{
+	counters->count[COUNTER_OPEN]--;
+}
+
+/* ---- as text ---- */
+
+typedef struct {
+	const char *name;
+	guint64 broken;
+} Rule;
+
+/* The most often broken first; of the same number by name. */
 static int
-compare_counts(const void *a, const void *b, void *data)
+compare_rules(const void *a, const void *b)
 {
-	const char *const *left = a, *const *right = b;
-	const guint64 *left_count = g_hash_table_lookup(data, *left);
-	const guint64 *right_count = g_hash_table_lookup(data, *right);
+	const Rule *left = a, *right = b;
 
-	if (*left_count != *right_count)
-		return *left_count > *right_count ? -1 : 1;
-	return g_strcmp0(*left, *right);
+	if (left->broken != right->broken)
+		return left->broken > right->broken ? -1 : 1;
+	return g_strcmp0(left->name, right->name);
 }
 
-void
-counters_log(const Counters *counters, size_t n_open)
+/* Those that are told: *n of them; the caller frees. */
+static Rule *
+list_rules(const Counters *counters, size_t *n)
 {
-	const guint64 answered = counters->passed + counters->broken[VIOLATION_REPORT] +
-				 counters->broken[VIOLATION_DEFER] +
-				 counters->broken[VIOLATION_REJECT];
-	guint n_rules;
-	g_autofree void *names = g_hash_table_get_keys_as_array(counters->by_rule, &n_rules);
-	const char *const *name = names;
+	const size_t size = g_hash_table_size(counters->by_rule);
+	Rule *rules = g_new(Rule, size);
+	GHashTableIter rule;
+	void *name, *count;
 
-	log_info("counters requests=%" G_GUINT64_FORMAT " passed=%" G_GUINT64_FORMAT
-		 " reported=%" G_GUINT64_FORMAT " deferred=%" G_GUINT64_FORMAT
-		 " rejected=%" G_GUINT64_FORMAT " unanswered=%" G_GUINT64_FORMAT
-		 " protocol_errors=%" G_GUINT64_FORMAT " connections=%" G_GUINT64_FORMAT
-		 " open=%zu",
-		 answered + counters->unanswered, counters->passed,
-		 counters->broken[VIOLATION_REPORT], counters->broken[VIOLATION_DEFER],
-		 counters->broken[VIOLATION_REJECT], counters->unanswered,
-		 counters->protocol_errors, counters->connections, n_open);
-	g_qsort_with_data(names, (int)n_rules, sizeof *name, compare_counts, counters->by_rule);
-	for (guint i = 0; i < MIN(n_rules, MAX_LOGGED); i++) {
-		const guint64 *count = g_hash_table_lookup(counters->by_rule, name[i]);
-		log_info("counters rule=%s broken=%" G_GUINT64_FORMAT, name[i], *count);
-	}
+	g_hash_table_iter_init(&rule, counters->by_rule);
+	for (size_t i = 0; g_hash_table_iter_next(&rule, &name, &count); i++)
+		rules[i] = (Rule){ name, *(const guint64 *)count };
+	if (size > 0)
+		qsort(rules, size, sizeof *rules, compare_rules);
+	*n = MIN(size, COUNTER_MAX_RULES);
+	return rules;
+}
+
+/* Each but the last is followed by separator. */
+static void
+append_counts(GString *text, const Counters *counters, const char *separator)
+{
+	for (Counter i = 0; i < N_COUNTERS; i++)
+		g_string_append_printf(text, "%s%s=%" G_GUINT64_FORMAT, i > 0 ? separator : "",
+				       names_word(&names_counter, (int)i), counters->count[i]);
+}
+
+char **
+counters_dup_lines(const Counters *counters)
+{
+	GString *first = g_string_new("counters ");
+	size_t n;
+	g_autofree Rule *rules = list_rules(counters, &n);
+	char **lines = g_new0(char *, n + 2);
+
+	append_counts(first, counters, " ");
+	lines[0] = g_string_free(first, FALSE);
+	for (size_t i = 0; i < n; i++)
+		lines[i + 1] = g_strdup_printf("counters rule=%s broken=%" G_GUINT64_FORMAT,
+					       rules[i].name, rules[i].broken);
+	return lines;
+}
+
+char *
+counters_dup_answer(const Counters *counters)
+{
+	GString *answer = g_string_new(NULL);
+	size_t n;
+	g_autofree Rule *rules = list_rules(counters, &n);
+
+	append_counts(answer, counters, "\n");
+	g_string_append_c(answer, '\n');
+	for (size_t i = 0; i < n; i++)
+		g_string_append_printf(answer, "rule=%s %" G_GUINT64_FORMAT "\n", rules[i].name,
+				       rules[i].broken);
+	g_string_append_c(answer, '\n');
+	return g_string_free(answer, FALSE);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* counters: what policyd has answered since it began. */
+/* counters: what policyd has answered since it began. Pure. */
 #pragma once
 
 #include "decide.h"
+#include "names.h"
 
 #include <glib.h>
 
@@ -12,12 +13,19 @@ Counters *counters_new(void);
 void counters_free(Counters *counters);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Counters, counters_free)
 
-/* A request that was answered / was not / broke the protocol; a connection that was accepted. */
+/* A request that was answered / was not; a client that broke the protocol. */
 void counters_add_decision(Counters *counters, const Decision *decision);
 void counters_add_unanswered(Counters *counters);
 void counters_add_protocol_error(Counters *counters);
-void counters_add_connection(Counters *counters);
 
-/* Log them: one line of all, and one for each rule that was broken, the most often broken first.
- * n_open: connections now. */
-void counters_log(const Counters *counters, size_t n_open);
+/* A connection that was accepted, and its end. */
+void counters_open_connection(Counters *counters);
+void counters_close_connection(Counters *counters);
+
+/* Lines for the log: one of all counters, and one for each of the COUNTER_MAX_RULES rules that were
+ * broken most often, the most often first. NULL behind the last; the caller frees them. */
+char **counters_dup_lines(const Counters *counters);
+
+/* The same as an answer: lines "NAME=value" in the order of Counter, lines "rule=NAME times", and
+ * an empty line; the caller frees it. */
+char *counters_dup_answer(const Counters *counters);

@@ -28,6 +28,8 @@ typedef struct {
 	Client client;
 	Decision *decision;
 	GError **error;
+	DecideObserver observer; /* NULL: none */
+	void *data;              /* of it */
 } Decider;
 
 /* ---- demands ---- */
@@ -210,7 +212,12 @@ test_rule(uint32_t number, const RuleDbRule *rule, void *data)
 		.min_cipher_bits = rule->min_cipher_bits,
 	};
 
-	if (!breaks_rule(&decider->client, rule, &failure.breach) || !applies(decider, rule))
+	const gboolean is_broken = breaks_rule(&decider->client, rule, &failure.breach);
+	if ((!is_broken && decider->observer == NULL) || !applies(decider, rule))
+		return;
+	if (decider->observer != NULL)
+		decider->observer(number, rule, is_broken ? &failure.breach : NULL, decider->data);
+	if (!is_broken)
 		return;
 	g_strlcpy(failure.name, rule->name, sizeof failure.name);
 	if (decision->is_passed || failure.violation > decision->answer.violation ||
@@ -300,12 +307,13 @@ find_exempt(const Decider *decider, gboolean *is_exempt)
 }
 
 gboolean
-decide_request(RuleDb *db, const Request *request, Decision *decision, GError **error)
+decide_observed(RuleDb *db, const Request *request, DecideObserver observer, void *data,
+		Decision *decision, GError **error)
 {
 	Decider decider;
-	gboolean is_exempt;
 
 	decision->is_passed = TRUE;
+	decision->is_exempt = FALSE;
 	decision->n_failures = 0;
 	decision->has_more = FALSE;
 	if (request->state == REQUEST_STATE_OTHER)
@@ -314,10 +322,18 @@ decide_request(RuleDb *db, const Request *request, Decision *decision, GError **
 	decider.request = request;
 	decider.decision = decision;
 	decider.error = error;
+	decider.observer = observer;
+	decider.data = data;
 	client_read(request, &decider.client);
-	if (!find_exempt(&decider, &is_exempt))
+	if (!find_exempt(&decider, &decision->is_exempt))
 		return FALSE;
-	return is_exempt ||
+	return decision->is_exempt ||
 	       (ruledb_visit_all_mail(db, test_rule, &decider, error) && test_sender(&decider) &&
 		test_recipient(&decider) && test_client(&decider));
+}
+
+gboolean
+decide_request(RuleDb *db, const Request *request, Decision *decision, GError **error)
+{
+	return decide_observed(db, request, NULL, NULL, decision, error);
 }

@@ -39,6 +39,7 @@ typedef struct {
 
 typedef struct {
 	gboolean is_passed;                      /* no rule failed; the rest means nothing */
+	gboolean is_exempt;                      /* no rule was asked */
 	Failure answer;                          /* of the strictest violation, the first rule */
 	size_t n_failures;                       /* in failures */
 	Failure failures[DECISION_MAX_FAILURES]; /* by number, without repetition */
@@ -49,6 +50,15 @@ typedef struct {
  * is none that Postfix sends: there is no answer then. */
 gboolean decide_request(RuleDb *db, const Request *request, Decision *decision, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
+
+/* Called for each rule that applies, in no order, perhaps more than once; breach is NULL where it
+ * is satisfied. rule is borrowed. */
+typedef void (*DecideObserver)(uint32_t number, const RuleDbRule *rule, const Breach *breach,
+			       void *data);
+
+/* The same, and tell of the rules that apply. */
+gboolean decide_observed(RuleDb *db, const Request *request, DecideObserver observer, void *data,
+			 Decision *decision, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 #define DECIDE_ERROR (decide_error_quark())
 GQuark decide_error_quark(void);

@@ -25,6 +25,12 @@ static const char *const reasons[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(reasons) == N_BREACHES);
 
+const char *
+logline_reason(Breach breach)
+{
+	return reasons[breach];
+}
+
 /* The keys whose value is an attribute of the request, in the order of the line. */
 static const struct {
 	const char *key;
@@ -128,7 +134,7 @@ logline_format(const Request *request, const Decision *decision, uint64_t genera
 	append(&line, " failed=");
 	append_failed(&line, decision);
 	append(&line, " reason=");
-	append(&line, reasons[decision->answer.breach]);
+	append(&line, logline_reason(decision->answer.breach));
 	append(&line, " generation=");
 	g_snprintf(number, sizeof number, "%" G_GUINT64_FORMAT, generation);
 	append(&line, number);

@@ -21,3 +21,6 @@ void logline_format(const Request *request, const Decision *decision, uint64_t g
 /* Write value so that it is one word of printable ASCII: other bytes, blank, quote and backslash
  * become \xHH; what is too long is cut and ends in "...". */
 void logline_escape(const char *value, char word[LOGLINE_MAX_VALUE + 1]);
+
+/* The word for a breach in a line; static. */
+const char *logline_reason(Breach breach);

@@ -3,6 +3,7 @@
  *
  * Under spawn(8) descriptors 1 and 2 are the client's socket. A mistake in master.cf must not look
  * like an answer: what is wrong goes to the log then, and whatever prints is refused. */
+#include "counters.h"
 #include "endpoint.h"
 #include "generations.h"
 #include "log.h"
@@ -44,8 +45,8 @@ static const char help[] =
 	"The answer is action=DUNNO. In trouble there is no answer: the log says why, the exit\n"
 	"status is not 0, and Postfix does what its default_action says.\n"
 	"\n"
-	"With --listen, SIGTERM lets it answer what has been asked and end; SIGUSR1 logs what it\n"
-	"has answered since it began.\n"
+	"SIGUSR1 logs what it has answered since it began; the request tlsgate_counters is answered\n"
+	"with the same. With --listen, SIGTERM lets it answer what has been asked and end.\n"
 	"\n"
 	"exit status: 0 the client closed, or the file is whole; 64 usage; 65 the file is damaged\n"
 	"or of another generation or format; 66 there is no such file; 71 can't listen; 74 it can't\n"
@@ -157,13 +158,11 @@ open_rules(const Arguments *arguments, GError **error)
 
 /* Make the sockets that are to be listened on behind those that were handed over. */
 static gboolean
-open_sockets(const Arguments *arguments, int *sockets, size_t *n, GError **error)
+open_sockets(const Arguments *arguments, int *sockets, size_t *n, int *n_handed, GError **error)
 {
-	int n_handed;
-
-	if (!endpoint_take_handed(&n_handed, error))
+	if (!endpoint_take_handed(n_handed, error))
 		return FALSE;
-	for (int i = 0; i < n_handed; i++)
+	for (int i = 0; i < *n_handed; i++)
 		sockets[(*n)++] = ENDPOINT_FIRST_HANDED + i;
 	for (size_t i = 0; i < arguments->n_endpoints; i++) {
 		sockets[*n] = endpoint_listen(arguments->endpoints[i], error);
@@ -179,18 +178,22 @@ serve(const Arguments *arguments)
 	g_autoptr(GError) error = NULL;
 	int sockets[ENDPOINT_MAX_HANDED + MAX_LISTENERS];
 	size_t n = 0;
+	int n_handed;
 	g_autoptr(Generations) generations = open_rules(arguments, &error);
+	g_autoptr(Counters) counters = counters_new();
+	const Answerer answerer = { generations, counters };
 
 	if (generations == NULL) {
 		log_warning("no answer: %s", error->message);
 		return generations_exit_status(error);
 	}
-	if (!open_sockets(arguments, sockets, &n, &error)) {
+	if (!open_sockets(arguments, sockets, &n, &n_handed, &error)) {
 		log_warning("%s", error->message);
 		return g_error_matches(error, ENDPOINT_ERROR, ENDPOINT_ERROR_SYNTAX) ? EX_USAGE
 										     : EX_OSERR;
 	}
-	return n > 0 ? server_run(generations, sockets, n) : spawned_serve(generations);
+	return n > 0 ? server_run(&answerer, sockets, n, (size_t)n_handed)
+		     : spawned_serve(&answerer);
 }
 
 int

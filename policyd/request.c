@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request: one question of Postfix's SMTP access policy delegation protocol.
+/* request: one question of Postfix's SMTP access policy delegation protocol, or of ours.
  *
  * A request is lines "name=value", each ended by LF, and an empty line (SMTPD_POLICY_README, 3.7).
  * Order does not matter and unknown attributes are ignored; a build of Postfix without TLS or SASL
@@ -8,9 +8,12 @@
  *
  * - a line without "=" or without a name, NUL or CR, an attribute of ours twice;
  * - more bytes or attributes than the caps in request.h;
- * - another request= than smtpd_access_policy, no protocol_state;
+ * - another request= than smtpd_access_policy, or no protocol_state;
  * - at RCPT and DATA no sender or no client_address: an absent sender would be the null sender;
  * - at RCPT no recipient or an empty one: rules about recipients would not apply.
+ *
+ * The one exception is request=tlsgate_counters, which is a question of ours and needs nothing
+ * beside it. What a policy request would have beside it is read as there, and means nothing.
  *
  * The parser works in place in one buffer, allocated once. However bytes arrive, none is searched
  * twice for what ends a line or may not be in it. */
@@ -56,8 +59,17 @@ static const uint8_t lengths[] = { ATTRIBUTES(LENGTH) };
 	| ((presence) == REQUIRED ? 1u << (attribute) : 0)
 #define IF_REQUIRED_TO_DECIDE(attribute, name, last, presence) \
 	| ((presence) == REQUIRED_TO_DECIDE ? 1u << (attribute) : 0)
-static const AttributeSet required = 0 ATTRIBUTES(IF_REQUIRED);
 static const AttributeSet required_to_decide = 0 ATTRIBUTES(IF_REQUIRED_TO_DECIDE);
+
+/* What request= may be, and what must be beside it. */
+static const struct {
+	const char *word;
+	AttributeSet required;
+} kinds[] = {
+	[REQUEST_KIND_POLICY] = { "smtpd_access_policy", 0 ATTRIBUTES(IF_REQUIRED) },
+	[REQUEST_KIND_COUNTERS] = { "tlsgate_counters", 1u << REQUEST_REQUEST },
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == N_REQUEST_KINDS);
 
 struct RequestParser {
 	size_t start; /* of the request that is being read; 0 but between two requests */
@@ -195,6 +207,32 @@ parse_state(const char *word)
 	return REQUEST_STATE_OTHER;
 }
 
+#define LACKS_ATTRIBUTE "a request that lacks an attribute"
+
+/* N_REQUEST_KINDS where there is no such word. */
+static RequestKind
+parse_kind(const char *word)
+{
+	RequestKind kind = 0;
+
+	while (kind < N_REQUEST_KINDS && strcmp(kinds[kind].word, word) != 0)
+		kind++;
+	return kind;
+}
+
+/* What is wrong with a policy request, all of whose attributes are there, or NULL. */
+static const char *
+check_policy(const RequestParser *parser, const Request *request)
+{
+	if (request->state != REQUEST_STATE_OTHER && (required_to_decide & ~parser->present) != 0)
+		return LACKS_ATTRIBUTE;
+	if (request->value[REQUEST_PROTOCOL_STATE][0] == '\0')
+		return "an empty protocol_state";
+	if (request->state == REQUEST_STATE_RCPT && request->value[REQUEST_RECIPIENT][0] == '\0')
+		return "a request at RCPT without a recipient";
+	return NULL;
+}
+
 /* What is wrong with the request that has been read, or NULL; *request is filled. */
 static const char *
 finish_request(const RequestParser *parser, Request *request)
@@ -202,18 +240,15 @@ finish_request(const RequestParser *parser, Request *request)
 	for (size_t i = 0; i < N_REQUEST_ATTRIBUTES; i++)
 		request->value[i] = (parser->present & 1u << i) != 0 ? parser->value[i] : "";
 	request->state = parse_state(request->value[REQUEST_PROTOCOL_STATE]);
+	request->kind = parse_kind(request->value[REQUEST_REQUEST]);
 
-	const AttributeSet needed =
-		required | (request->state == REQUEST_STATE_OTHER ? 0 : required_to_decide);
-	if ((needed & ~parser->present) != 0)
-		return "a request that lacks an attribute";
-	if (strcmp(request->value[REQUEST_REQUEST], "smtpd_access_policy") != 0)
-		return "a request that is not smtpd_access_policy";
-	if (request->value[REQUEST_PROTOCOL_STATE][0] == '\0')
-		return "an empty protocol_state";
-	if (request->state == REQUEST_STATE_RCPT && request->value[REQUEST_RECIPIENT][0] == '\0')
-		return "a request at RCPT without a recipient";
-	return NULL;
+	if ((parser->present & 1u << REQUEST_REQUEST) == 0)
+		return LACKS_ATTRIBUTE;
+	if (request->kind == N_REQUEST_KINDS)
+		return "a request that is neither smtpd_access_policy nor tlsgate_counters";
+	if ((kinds[request->kind].required & ~parser->present) != 0)
+		return LACKS_ATTRIBUTE;
+	return request->kind == REQUEST_KIND_POLICY ? check_policy(parser, request) : NULL;
 }
 
 static RequestStatus

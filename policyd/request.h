@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request: one question of Postfix's SMTP access policy delegation protocol. Pure. */
+/* request: one question of Postfix's SMTP access policy delegation protocol, or of ours. Pure. */
 #pragma once
 
 #include <glib.h>
@@ -32,6 +32,13 @@ typedef enum {
 	N_REQUEST_ATTRIBUTES
 } RequestAttribute;
 
+/* What request= asks for. */
+typedef enum {
+	REQUEST_KIND_POLICY,   /* smtpd_access_policy: a decision about a client's mail */
+	REQUEST_KIND_COUNTERS, /* tlsgate_counters: of ours; what has been answered so far */
+	N_REQUEST_KINDS
+} RequestKind;
+
 /* Where the SMTP session is, as far as the answer depends on it. */
 typedef enum {
 	REQUEST_STATE_OTHER, /* CONNECT, EHLO, HELO, MAIL, VRFY, ETRN, END-OF-MESSAGE, unknown */
@@ -40,6 +47,7 @@ typedef enum {
 } RequestState;
 
 typedef struct {
+	RequestKind kind;
 	RequestState state;
 	const char *value[N_REQUEST_ATTRIBUTES]; /* never NULL: an absent attribute is empty */
 } Request;

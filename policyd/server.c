@@ -9,16 +9,19 @@
  * a request or do not take an answer, cost memory: one that stays so for a minute without getting
  * on is no smtpd(8) and is closed, and so is one that would be busy beside too many others.
  *
+ * Stopping must not cost anybody an answer, because smtpd(8) asks twice and then does what
+ * default_action says: what has been asked is answered, who has connected is given the time to ask,
+ * and who waits in the queue of a socket is left to the next server where the service manager keeps
+ * the socket, else accepted.
+ *
  * In trouble there is no answer: one line in the log, and the connection is closed. */
 #include "server.h"
 
-#include "answer.h"
-#include "counters.h"
 #include "log.h"
 #include "notify.h"
-#include "request.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -32,9 +35,14 @@
 #define ACCEPTS_PER_EVENT 64
 #define SWEEP_INTERVAL_MS 1000
 #define MAX_BUSY_US (60 * G_USEC_PER_SEC)
-/* Each has at most a buffer for a request and one for the answers to a buffer full of requests. */
+/* Each has at most a buffer for a request and one for the answers to a buffer full of requests, of
+ * which one at most is long (answer.c). */
 #define MAX_BUSY 1000
 #define DRAIN_US (5 * G_USEC_PER_SEC)
+/* smtpd(8) asks as soon as it has connected; who has not by now loses no more by a second try
+ * (smtpd_policy_service_retry_delay, 1 s). */
+#define UNASKED_US G_USEC_PER_SEC
+#define DRAIN_INTERVAL_MS 100
 /* Beside connections: listeners, the log, a few rules files. */
 #define SPARE_DESCRIPTORS 64
 
@@ -52,21 +60,22 @@ typedef struct {
 	RequestParser *parser; /* its own while it is within a request, else NULL */
 	GByteArray *unsent;    /* NULL: all answers are on their way */
 	gint64 busy_since;     /* monotonic, renewed at each answer; 0: at rest */
+	gboolean has_asked;    /* and was answered */
 } Connection;
 
 typedef struct {
-	Generations *generations;
-	Counters *counters;
+	const Answerer *answerer;
 	int epoll;
 	Source signals;
 	Source *listeners;
 	size_t n_listeners;
+	size_t n_handed; /* of listeners, the first: the service manager keeps them */
 	gboolean is_accepting;
 	GPtrArray *connections; /* of Connection * */
 	size_t max_connections;
 	size_t n_busy;         /* of connections */
 	RequestParser *parser; /* for connections at rest */
-	gint64 drain_until;    /* 0: not stopping */
+	gint64 drain_since;    /* 0: not stopping */
 } Server;
 
 /* ---- the epoll set ---- */
@@ -101,12 +110,13 @@ close_connection(Server *server, Connection *connection)
 	last->place = connection->place;
 	g_ptr_array_remove_index_fast(server->connections, (guint)connection->place);
 	server->n_busy -= connection->busy_since != 0;
+	counters_close_connection(server->answerer->counters);
 	close(connection->source.fd);
 	request_parser_free(connection->parser);
 	if (connection->unsent != NULL)
 		g_byte_array_unref(connection->unsent);
 	g_free(connection);
-	if (server->drain_until == 0)
+	if (server->drain_since == 0)
 		set_accepting(server, TRUE);
 }
 
@@ -118,35 +128,42 @@ accept_one(Server *server, int fd)
 	connection->source = (Source){ SOURCE_CONNECTION, fd };
 	connection->place = server->connections->len;
 	g_ptr_array_add(server->connections, connection);
-	counters_add_connection(server->counters);
+	counters_open_connection(server->answerer->counters);
 	if (!watch(server, EPOLL_CTL_ADD, &connection->source, EPOLLIN)) {
 		log_warning("can't watch a connection: %s", g_strerror(errno));
 		close_connection(server, connection);
 	}
 }
 
+/* FALSE where none waits, or no more can be served. */
+static gboolean
+accept_next(Server *server, int listener)
+{
+	if (server->connections->len >= server->max_connections) {
+		log_warning("%u connections are open, more must wait", server->connections->len);
+		set_accepting(server, FALSE);
+		return FALSE;
+	}
+	const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		accept_one(server, fd);
+		return TRUE;
+	}
+	if (errno == ECONNABORTED || errno == EINTR)
+		return TRUE;
+	if (errno == EAGAIN)
+		return FALSE;
+	/* No descriptor or no memory: the next sweep tries again. */
+	log_warning("can't accept a connection: %s", g_strerror(errno));
+	set_accepting(server, FALSE);
+	return FALSE;
+}
+
 static void
 accept_some(Server *server, int listener)
 {
-	for (int i = 0; i < ACCEPTS_PER_EVENT; i++) {
-		if (server->connections->len >= server->max_connections) {
-			log_warning("%u connections are open, more must wait",
-				    server->connections->len);
-			set_accepting(server, FALSE);
-			return;
-		}
-		const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			accept_one(server, fd);
-			continue;
-		}
-		if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)
-			return;
-		/* No descriptor or no memory: the next sweep tries again. */
-		log_warning("can't accept a connection: %s", g_strerror(errno));
-		set_accepting(server, FALSE);
-		return;
-	}
+	for (int i = 0; i < ACCEPTS_PER_EVENT && accept_next(server, listener); i++)
+		;
 }
 
 /* A connection that is busy already keeps its time. */
@@ -168,7 +185,7 @@ note_busy(Server *server, Connection *connection)
 	if (is_busy && connection->busy_since == 0 && server->n_busy >= MAX_BUSY) {
 		log_warning("%d clients are within a request or take no answer: closing one more",
 			    MAX_BUSY);
-		counters_add_protocol_error(server->counters);
+		counters_add_protocol_error(server->answerer->counters);
 		return FALSE;
 	}
 	set_busy(server, connection, is_busy);
@@ -214,41 +231,20 @@ send_rest(Server *server, Connection *connection)
 
 /* ---- requests ---- */
 
+typedef struct {
+	Server *server;
+	Connection *connection;
+} Served;
+
+/* An AnswerSend. */
 static gboolean
-answer_one(Server *server, Connection *connection, const Request *request)
+take_answer(const char *text, size_t length, const void *data)
 {
-	Answer answer;
+	const Served *served = data;
 
-	if (answer_request(server->generations, request, &answer) != EX_OK) {
-		counters_add_unanswered(server->counters);
-		return FALSE;
-	}
-	counters_add_decision(server->counters, &answer.decision);
-	set_busy(server, connection, FALSE);
-	return send_answer(server, connection, answer.reply, answer.length);
-}
-
-/* Answer all that has been fed: FALSE where the connection is to be closed. */
-static gboolean
-answer_all(Server *server, Connection *connection, RequestParser *parser)
-{
-	Request request;
-	const char *trouble;
-
-	for (;;) {
-		switch (request_parser_next(parser, &request, &trouble)) {
-		case REQUEST_READY:
-			if (!answer_one(server, connection, &request))
-				return FALSE;
-			continue;
-		case REQUEST_INCOMPLETE:
-			return TRUE;
-		case REQUEST_TROUBLE:
-			log_warning("no answer: the client sent %s", trouble);
-			counters_add_protocol_error(server->counters);
-			return FALSE;
-		}
-	}
+	served->connection->has_asked = TRUE;
+	set_busy(served->server, served->connection, FALSE);
+	return send_answer(served->server, served->connection, text, length);
 }
 
 /* A connection keeps the parser while it is within a request; else the parser serves the next. */
@@ -294,7 +290,8 @@ serve(Server *server, Connection *connection)
 		return FALSE;
 	}
 	request_parser_feed(parser, (size_t)n);
-	if (!answer_all(server, connection, parser)) {
+	const Served served = { server, connection };
+	if (answer_all(server->answerer, parser, take_answer, &served) != EX_OK) {
 		renew(server, parser);
 		return FALSE;
 	}
@@ -325,10 +322,10 @@ sweep(Server *server, gint64 now)
 		log_warning("a client did not %s within %d s",
 			    connection->unsent != NULL ? "take its answer" : "finish its request",
 			    (int)(MAX_BUSY_US / G_USEC_PER_SEC));
-		counters_add_protocol_error(server->counters);
+		counters_add_protocol_error(server->answerer->counters);
 		close_connection(server, connection);
 	}
-	if (server->drain_until == 0 && server->connections->len < server->max_connections)
+	if (server->drain_since == 0 && server->connections->len < server->max_connections)
 		set_accepting(server, TRUE);
 }
 
@@ -338,20 +335,41 @@ static void
 begin_drain(Server *server)
 {
 	notify_send("STOPPING=1");
-	server->drain_until = g_get_monotonic_time() + DRAIN_US;
+	server->drain_since = g_get_monotonic_time();
 	set_accepting(server, FALSE);
-	for (size_t i = 0; i < server->n_listeners; i++)
-		close(server->listeners[i].fd);
+	for (size_t i = 0; i < server->n_listeners; i++) {
+		const int fd = server->listeners[i].fd;
+		while (i >= server->n_handed && accept_next(server, fd))
+			;
+		close(fd);
+	}
+}
+
+static gboolean
+has_sent_more(const Connection *connection)
+{
+	char byte;
+
+	return recv(connection->source.fd, &byte, 1, MSG_PEEK) > 0;
+}
+
+/* Whether a connection waits for an answer, or may be about to ask for its first. */
+static gboolean
+is_to_be_served(const Server *server, const Connection *connection, gint64 now)
+{
+	if (connection->busy_since != 0 || has_sent_more(connection))
+		return TRUE;
+	return !connection->has_asked && now - server->drain_since < UNASKED_US;
 }
 
 /* Answer what has been asked, and close who waits for nothing. */
 static void
-drain(Server *server)
+drain(Server *server, gint64 now)
 {
 	for (size_t i = server->connections->len; i-- > 0;) {
 		Connection *connection = g_ptr_array_index(server->connections, i);
 		const gboolean goes_on = connection->unsent != NULL || serve(server, connection);
-		if (!goes_on || connection->busy_since == 0)
+		if (!goes_on || !is_to_be_served(server, connection, now))
 			close_connection(server, connection);
 	}
 }
@@ -364,8 +382,8 @@ handle_signal(Server *server)
 	if (read(server->signals.fd, &info, sizeof info) != (ssize_t)sizeof info)
 		return;
 	if (info.ssi_signo == SIGUSR1)
-		counters_log(server->counters, server->connections->len);
-	else if (server->drain_until == 0)
+		answer_log_counters(server->answerer);
+	else if (server->drain_since == 0)
 		begin_drain(server);
 }
 
@@ -398,7 +416,8 @@ loop(Server *server)
 	gint64 now = g_get_monotonic_time(), next_sweep = now;
 
 	for (;;) {
-		const int wait = (int)(MAX(next_sweep - now, 0) / 1000) + 1;
+		const int rest = (int)(MAX(next_sweep - now, 0) / 1000) + 1;
+		const int wait = server->drain_since != 0 ? MIN(rest, DRAIN_INTERVAL_MS) : rest;
 		const int n = epoll_wait(server->epoll, events, EVENTS_PER_WAIT, wait);
 		for (int i = 0; i < n; i++)
 			handle(server, events[i].data.ptr);
@@ -410,10 +429,10 @@ loop(Server *server)
 			if (watchdog > 0)
 				notify_send("WATCHDOG=1");
 		}
-		if (server->drain_until == 0)
+		if (server->drain_since == 0)
 			continue;
-		drain(server);
-		if (server->connections->len == 0 || now >= server->drain_until)
+		drain(server, now);
+		if (server->connections->len == 0 || now - server->drain_since >= DRAIN_US)
 			return;
 	}
 }
@@ -461,7 +480,6 @@ clear(Server *server)
 		close_connection(server, g_ptr_array_index(server->connections, 0));
 	g_ptr_array_unref(server->connections);
 	request_parser_free(server->parser);
-	counters_free(server->counters);
 	g_free(server->listeners);
 	if (server->signals.fd >= 0)
 		close(server->signals.fd);
@@ -470,21 +488,23 @@ clear(Server *server)
 }
 
 int
-server_run(Generations *generations, const int *sockets, size_t n)
+server_run(const Answerer *answerer, const int *sockets, size_t n, size_t n_handed)
 {
 	Server server = {
-		.generations = generations,
-		.counters = counters_new(),
+		.answerer = answerer,
 		.epoll = epoll_create1(EPOLL_CLOEXEC),
 		.signals = { SOURCE_SIGNAL, -1 },
 		.listeners = g_new0(Source, n),
 		.n_listeners = n,
+		.n_handed = n_handed,
 		.connections = g_ptr_array_new(),
 		.max_connections = find_max_connections(),
 		.parser = request_parser_new(),
 	};
 	const gboolean is_ready = server.epoll >= 0 && open_signals(&server);
 
+	/* A parser is a mapping of its own, which goes back to the system when it is freed. */
+	mallopt(M_MMAP_THRESHOLD, REQUEST_MAX_BYTES);
 	for (size_t i = 0; i < n; i++)
 		server.listeners[i] = (Source){ SOURCE_LISTENER, sockets[i] };
 	if (is_ready) {

@@ -6,13 +6,16 @@
  * that it names, and ends when the client closes; it never closes an idle connection itself,
  * because that would cost the next mail a retry (smtpd_policy_service_retry_delay).
  *
+ * SIGUSR1 logs the counters. Its handler only leaves a note, which is looked at before each
+ * read(2) and write(2), and so after the signal has interrupted one. A signal that comes between
+ * the look and the read waits for the next request, or the next signal: to close that gap would
+ * cost each request a system call.
+ *
  * In trouble there is no answer: one line in the log, and the connection is closed. Postfix then
  * tries once more and does what default_action says. */
 #include "spawned.h"
 
-#include "answer.h"
 #include "log.h"
-#include "request.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +55,34 @@ spawned_detach_stderr(void)
 	return done;
 }
 
+static volatile sig_atomic_t is_asked_to_log;
+
+static void
+note_signal(int signal_number)
+{
+	is_asked_to_log = TRUE;
+}
+
+/* Without SA_RESTART, so that a read(2) or write(2) that waits is interrupted. */
+static void
+catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = note_signal };
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGUSR1, &action, NULL);
+}
+
+static void
+log_if_asked(const Answerer *answerer)
+{
+	if (!is_asked_to_log)
+		return;
+	is_asked_to_log = FALSE;
+	answer_log_counters(answerer);
+}
+
 /* Whether read(2) or write(2) on fd is to be tried again; waits where it would have blocked. */
 static gboolean
 is_worth_retrying(int fd, short events)
@@ -66,9 +97,10 @@ is_worth_retrying(int fd, short events)
 }
 
 static gboolean
-write_all(const char *text, size_t length)
+write_all(const Answerer *answerer, const char *text, size_t length)
 {
 	while (length > 0) {
+		log_if_asked(answerer);
 		const ssize_t n = write(STDOUT_FILENO, text, length);
 
 		if (n < 0 && !is_worth_retrying(STDOUT_FILENO, POLLOUT))
@@ -81,55 +113,28 @@ write_all(const char *text, size_t length)
 	return TRUE;
 }
 
-static int
-serve_request(Generations *generations, const Request *request)
+/* An AnswerSend. */
+static gboolean
+take_answer(const char *text, size_t length, const void *data)
 {
-	Answer answer;
-	const int status = answer_request(generations, request, &answer);
-
-	if (status == EX_OK && !write_all(answer.reply, answer.length)) {
-		log_warning("the client did not take the answer: %s", g_strerror(errno));
-		return EX_IOERR;
-	}
-	return status;
-}
-
-/* Answer all requests that have been fed; *is_done where the connection is to be closed. */
-static int
-answer_all(Generations *generations, RequestParser *parser, gboolean *is_done)
-{
-	Request request;
-	const char *trouble;
-	int status = EX_OK;
-
-	*is_done = TRUE;
-	while (status == EX_OK) {
-		switch (request_parser_next(parser, &request, &trouble)) {
-		case REQUEST_READY:
-			status = serve_request(generations, &request);
-			continue;
-		case REQUEST_INCOMPLETE:
-			*is_done = FALSE;
-			return EX_OK;
-		case REQUEST_TROUBLE:
-			log_warning("no answer: the client sent %s", trouble);
-			return EX_PROTOCOL;
-		}
-	}
-	return status;
+	if (write_all(data, text, length))
+		return TRUE;
+	log_warning("the client did not take the answer: %s", g_strerror(errno));
+	return FALSE;
 }
 
 /* Read what has come into the parser: FALSE at the end of the connection, with *status. */
 static gboolean
-read_more(RequestParser *parser, int *status)
+read_more(const Answerer *answerer, RequestParser *parser, int *status)
 {
 	size_t size;
 	char *room = request_parser_room(parser, &size);
 	ssize_t n;
 
-	do
+	do {
+		log_if_asked(answerer);
 		n = read(STDIN_FILENO, room, size);
-	while (n < 0 && is_worth_retrying(STDIN_FILENO, POLLIN));
+	} while (n < 0 && is_worth_retrying(STDIN_FILENO, POLLIN));
 	if (n > 0) {
 		request_parser_feed(parser, (size_t)n);
 		return TRUE;
@@ -144,14 +149,14 @@ read_more(RequestParser *parser, int *status)
 }
 
 int
-spawned_serve(Generations *generations)
+spawned_serve(const Answerer *answerer)
 {
 	g_autoptr(RequestParser) parser = request_parser_new();
-	gboolean is_done = FALSE;
 	int status = EX_OK;
 
-	signal(SIGPIPE, SIG_IGN);
-	while (!is_done && read_more(parser, &status))
-		status = answer_all(generations, parser, &is_done);
+	catch_signals();
+	counters_open_connection(answerer->counters);
+	while (status == EX_OK && read_more(answerer, parser, &status))
+		status = answer_all(answerer, parser, take_answer, answerer);
 	return status;
 }

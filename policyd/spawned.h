@@ -2,7 +2,7 @@
 /* spawned: one client of policyd, on standard input and output, as spawn(8) hands it over. */
 #pragma once
 
-#include "generations.h"
+#include "answer.h"
 
 #include <glib.h>
 
@@ -13,5 +13,5 @@ gboolean spawned_has_shared_stderr(void);
 gboolean spawned_detach_stderr(void) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Answer requests until the client is gone or there is trouble; the exit status, which spawn(8)
- * logs where it is not 0. */
-int spawned_serve(Generations *generations);
+ * logs where it is not 0. SIGUSR1 logs the counters. */
+int spawned_serve(const Answerer *answerer);

@@ -100,6 +100,7 @@ static const Kind kinds[] = {
 	[FINDING_VERIFY_TRUSTS_DNS] = { "verify-trusts-dns", SEVERITY_WARNING },
 	[FINDING_WEAKER_ROW] = { "weaker-row", SEVERITY_WARNING },
 	[FINDING_DRIFT] = { "drift", SEVERITY_ERROR },
+	[FINDING_FALLBACK_FAILS] = { "fallback-fails", SEVERITY_ERROR },
 	[FINDING_FOREIGN_SERVICE] = { "foreign-service", SEVERITY_ERROR },
 	[FINDING_FOREIGN_VALUE] = { "foreign-value", SEVERITY_ERROR },
 	[FINDING_HIDDEN_SERVICE] = { "hidden-service", SEVERITY_ERROR },
@@ -120,6 +121,7 @@ static const Kind kinds[] = {
 	[FINDING_RELOAD_NEEDED] = { "reload-needed", SEVERITY_ERROR },
 	[FINDING_UNCONFIRMED] = { "unconfirmed", SEVERITY_ERROR },
 	[FINDING_UNUSABLE_FILE] = { "unusable-file", SEVERITY_ERROR },
+	[FINDING_UNUSED_PARAMETER] = { "unused-parameter", SEVERITY_WARNING },
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == N_FINDINGS);
 

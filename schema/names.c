@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* names: the words of the settings document and of Postfix, each beside its code.
+/* names: the words of the settings document, of Postfix and of policyd's counters, each beside its
+ * code.
  *
  * These tables are the only place where a word meets its code. Where the document's word and
  * Postfix's word are the same (the security levels), one table serves both. */
@@ -78,6 +79,19 @@ static const char *const policyd_mode[] = {
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(policyd_mode) == N_POLICYD_MODES);
 
+static const char *const counter[] = {
+	[COUNTER_REQUESTS] = "requests",
+	[COUNTER_PASSED] = "passed",
+	[COUNTER_REPORTED] = "reported",
+	[COUNTER_DEFERRED] = "deferred",
+	[COUNTER_REJECTED] = "rejected",
+	[COUNTER_UNANSWERED] = "unanswered",
+	[COUNTER_PROTOCOL_ERRORS] = "protocol_errors",
+	[COUNTER_CONNECTIONS] = "connections",
+	[COUNTER_OPEN] = "open",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(counter) == N_COUNTERS);
+
 const NameTable names_security_level = { security_level, G_N_ELEMENTS(security_level) };
 const NameTable names_send_level = { send_level, G_N_ELEMENTS(send_level) };
 const NameTable names_receive_level = { security_level, SECURITY_ENCRYPT + 1 };
@@ -89,6 +103,7 @@ const NameTable names_table_type = { table_type, G_N_ELEMENTS(table_type) };
 const NameTable names_tls_protocol = { tls_protocol, G_N_ELEMENTS(tls_protocol) };
 const NameTable names_cipher_grade = { cipher_grade, G_N_ELEMENTS(cipher_grade) };
 const NameTable names_policyd_mode = { policyd_mode, G_N_ELEMENTS(policyd_mode) };
+const NameTable names_counter = { counter, G_N_ELEMENTS(counter) };
 
 int
 names_code(const NameTable *table, const char *word)

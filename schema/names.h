@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* names: the words of the settings document and of Postfix, each beside its code. */
+/* names: the words of the settings document, of Postfix and of policyd's counters, each beside its
+ * code. */
 #pragma once
 
 #include <glib.h>
@@ -64,6 +65,23 @@ typedef enum { CIPHER_GRADE_MEDIUM, CIPHER_GRADE_HIGH, N_CIPHER_GRADES } CipherG
 /* postfix.policyd: who starts policyd, master(8) or the system. */
 typedef enum { POLICYD_SPAWN, POLICYD_SOCKET, N_POLICYD_MODES } PolicydMode;
 
+/* What policyd counts since it began, in the order in which it tells it. */
+typedef enum {
+	COUNTER_REQUESTS, /* of the right form: the sum of the next five */
+	COUNTER_PASSED,
+	COUNTER_REPORTED,
+	COUNTER_DEFERRED,
+	COUNTER_REJECTED,
+	COUNTER_UNANSWERED,
+	COUNTER_PROTOCOL_ERRORS,
+	COUNTER_CONNECTIONS, /* accepted */
+	COUNTER_OPEN,        /* connections now */
+	N_COUNTERS
+} Counter;
+
+/* Beside them it tells how often rules were broken: those that were broken most often. */
+#define COUNTER_MAX_RULES 100
+
 /* A set of words: words[code] is the word for that code; NULL where the code has no word. */
 typedef struct {
 	const char *const *words;
@@ -81,6 +99,7 @@ extern const NameTable names_table_type;         /* auto, cdb, … */
 extern const NameTable names_tls_protocol;       /* TLSv1 … TLSv1.3 */
 extern const NameTable names_cipher_grade;       /* medium, high */
 extern const NameTable names_policyd_mode;       /* spawn, socket */
+extern const NameTable names_counter;            /* requests, passed, … */
 
 /* The code of word, or -1. Words are case-sensitive, as the settings document has them. */
 int names_code(const NameTable *table, const char *word);

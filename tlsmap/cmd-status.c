@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define ANSWER_SECONDS 5
+#define MAX_RULES_PRINTED 10
 
 typedef struct {
 	const Snapshot *snapshot;
@@ -85,14 +86,11 @@ find_report_only(const Status *status)
 
 /* "answers", "silent" or "unused". */
 static const char *
-ask_policyd(const Status *status)
+ask_policyd(const Status *status, const char *path)
 {
-	const Snapshot *snapshot = status->snapshot;
-	g_autofree char *path = g_build_filename(
-		snapshot->queue_directory, maincf_policy_socket(status->in_force.settings), NULL);
 	g_autoptr(GError) cause = NULL;
 
-	if (settings_n_rules(status->in_force.settings) == 0 || !snapshot->is_running)
+	if (settings_n_rules(status->in_force.settings) == 0 || !status->snapshot->is_running)
 		return "unused";
 	if (socket_ask(path, status->manifest->number, ANSWER_SECONDS, &cause))
 		return "answers";
@@ -101,6 +99,66 @@ ask_policyd(const Status *status)
 			  ": %s; until it does, smtpd answers each recipient by on_policy_failure",
 			  status->manifest->number, cause->message);
 	return "silent";
+}
+
+static void
+print_counters(const Tally *tally)
+{
+	const guint64 *count = tally->count;
+	g_autoptr(GString) rules = g_string_new(NULL);
+
+	for (size_t i = 0; i < MIN(tally->n_rules, MAX_RULES_PRINTED); i++)
+		g_string_append_printf(rules, "%s%s %" G_GUINT64_FORMAT, i > 0 ? ", " : "",
+				       tally->rules[i].name, tally->rules[i].broken);
+	output_print("requests since policyd began: %" G_GUINT64_FORMAT ": %" G_GUINT64_FORMAT
+		     " passed, %" G_GUINT64_FORMAT " reported, %" G_GUINT64_FORMAT
+		     " deferred, %" G_GUINT64_FORMAT " rejected, %" G_GUINT64_FORMAT
+		     " without an answer\n",
+		     count[COUNTER_REQUESTS], count[COUNTER_PASSED], count[COUNTER_REPORTED],
+		     count[COUNTER_DEFERRED], count[COUNTER_REJECTED], count[COUNTER_UNANSWERED]);
+	output_print("its connections: %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT
+		     " of them open; clients that broke the protocol: %" G_GUINT64_FORMAT "\n",
+		     count[COUNTER_CONNECTIONS], count[COUNTER_OPEN],
+		     count[COUNTER_PROTOCOL_ERRORS]);
+	output_print("rules broken most often: %s%s\n", tally->n_rules > 0 ? rules->str : "none",
+		     tally->n_rules > MAX_RULES_PRINTED ? ", and others" : "");
+}
+
+static void
+add_counters(const Tally *tally)
+{
+	output_begin_object("counters");
+	for (Counter i = 0; i < N_COUNTERS; i++)
+		output_add_number(names_word(&names_counter, (int)i), tally->count[i]);
+	output_begin_list("rules");
+	for (size_t i = 0; i < tally->n_rules; i++) {
+		output_begin_object(NULL);
+		output_add_text("name", tally->rules[i].name);
+		output_add_number("broken", tally->rules[i].broken);
+		output_end();
+	}
+	output_end();
+	output_end();
+}
+
+/* Of a policyd that answers. Without counters nothing is off: its rules hold all the same. */
+static void
+report_counters(const Status *status, const char *path)
+{
+	g_autoptr(GError) cause = NULL;
+	Tally tally;
+
+	if (status->in_force.settings->postfix.policyd.code == POLICYD_SPAWN) {
+		output_print("counters: each process of policyd counts for itself; "
+			     "kill -USR1 PID makes it log them\n");
+		output_add_text("counters", NULL);
+	} else if (!socket_ask_counters(path, ANSWER_SECONDS, &tally, &cause)) {
+		output_print("counters: not available: %s\n", cause->message);
+		output_add_text("counters", NULL);
+	} else {
+		print_counters(&tally);
+		add_counters(&tally);
+	}
 }
 
 /* A document may have a hundred doubts that were known when it was applied; only what time has
@@ -141,7 +199,10 @@ look_at_file(Status *status, GError **error)
 static void
 report(const Status *status)
 {
-	const char *policyd = ask_policyd(status);
+	g_autofree char *path =
+		g_build_filename(status->snapshot->queue_directory,
+				 maincf_policy_socket(status->in_force.settings), NULL);
+	const char *policyd = ask_policyd(status, path);
 	size_t n_rules = settings_n_rules(status->in_force.settings);
 
 	output_print("generation %" G_GUINT64_FORMAT " is in force%s\n", status->manifest->number,
@@ -161,6 +222,10 @@ report(const Status *status)
 	output_add_boolean("report_only", status->manifest->report_only);
 	output_add_text("policyd", policyd);
 	output_add_text("settings_file", status->file_says);
+	if (strcmp(policyd, "answers") == 0)
+		report_counters(status, path);
+	else
+		output_add_text("counters", NULL);
 }
 
 static void
@@ -237,9 +302,10 @@ const Command command_status = {
 	.name = "status",
 	.summary = "show what is in force, and what is off",
 	.help = "Shows which generation is in force, whether its rules are enforced and policyd answers\n"
-		"for them, and whether the settings file still says the same. What is off is said on\n"
-		"standard error: values that somebody edited, a reload that is owed, reviews that are due,\n"
-		"rules that only report. Mail that Postfix takes in without asking policyd is noted.\n"
+		"for them, whether the settings file still says the same, and what policyd has answered\n"
+		"since it began, where it serves a socket. What is off is said on standard error: values\n"
+		"that somebody edited, a reload that is owed, reviews that are due, rules that only report.\n"
+		"Mail that Postfix takes in without asking policyd is noted.\n"
 		"Nothing is changed.\n",
 	.statuses = "0 all is well, 1 something is off, 64 usage, 69 Postfix",
 	.example = "tlsmap status || echo 'look at the TLS settings'",

@@ -131,3 +131,16 @@ document_report(const CommandContext *context, Document *document, ExitCode code
 	output_blame_findings();
 	return EXIT_CHANGES;
 }
+
+char *
+document_dup_place(const Document *document, size_t offset)
+{
+	gsize size;
+	const char *text = g_bytes_get_data(document->input.bytes, &size);
+	size_t line = 1, start = 0;
+
+	offset = MIN(offset, size);
+	for (const char *end; (end = memchr(text + start, '\n', offset - start)) != NULL; line++)
+		start = (size_t)(end - text) + 1;
+	return g_strdup_printf("%s:%zu:%zu", document->path, line, offset - start + 1);
+}

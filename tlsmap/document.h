@@ -35,3 +35,6 @@ gboolean document_read_again(Document *document, Findings *findings) G_GNUC_WARN
 /* Show all findings, those added since included (output_findings()); the result is code, or where
  * code is EXIT_DONE and --strict was given, EXIT_CHANGES if there is a warning. */
 ExitCode document_report(const CommandContext *context, Document *document, ExitCode code);
+
+/* "FILE:LINE:COLUMN" of a byte of the document; the caller frees it. */
+char *document_dup_place(const Document *document, size_t offset);

@@ -232,10 +232,12 @@ generation_load(const char *directory, guint64 number, GError **error)
 
 /* Building. */
 
-/* Whatever postmap(1) says is trouble: it skips bad lines with a warning and status 0. */
+/* It skips bad lines with a warning and status 0, but it also warns of what is none of our
+ * business: a parameter that main.cf has twice, a table type that goes out of use. What counts is
+ * what can be read back. *warning is the first line of what it says. */
 static gboolean
 run_postmap(const GenerationParts *parts, const char *mode, const char *map, const char *input,
-	    char **output, GError **error)
+	    char **output, char **warning, GError **error)
 {
 	const char *argv[7] = { "postmap", "-c", parts->config_directory };
 	g_auto(ChildResult) result = { 0 };
@@ -248,9 +250,10 @@ run_postmap(const GenerationParts *parts, const char *mode, const char *map, con
 	argv[n++] = map;
 	if (!child_run(argv, input, &result, error))
 		return FALSE;
-	if (result.status != 0 || result.errors[0] != '\0') {
-		g_autofree char *line = child_dup_first_line(result.errors);
-		g_set_error(error, GENERATION_ERROR, 0, "postmap %s: %s (status %d)", map, line,
+	g_free(*warning);
+	*warning = child_dup_first_line(result.errors);
+	if (result.status != 0) {
+		g_set_error(error, GENERATION_ERROR, 0, "postmap %s: %s (status %d)", map, *warning,
 			    result.status);
 		return FALSE;
 	}
@@ -272,18 +275,21 @@ dup_keys(const char *table)
 	return g_string_free(keys, FALSE);
 }
 
-/* Whether a table gives just these rows for their keys. */
+/* Whether a table gives just these rows for their keys. warning: what its making said. */
 static gboolean
-read_back(const GenerationParts *parts, const char *map, const char *rows, GError **error)
+read_back(const GenerationParts *parts, const char *map, const char *rows, const char *warning,
+	  GError **error)
 {
 	g_autofree char *keys = dup_keys(rows);
 	g_autofree char *found = NULL;
+	g_autofree char *reading_warning = NULL;
 
-	if (!run_postmap(parts, "-q", map, keys, &found, error))
+	if (!run_postmap(parts, "-q", map, keys, &found, &reading_warning, error))
 		return FALSE;
 	if (strcmp(found, rows) != 0) {
 		g_set_error(error, GENERATION_ERROR, 0,
-			    "%s does not give back what was written to it", map);
+			    "%s does not give back what was written to it: %s %s", map,
+			    warning != NULL ? warning : "", reading_warning);
 		return FALSE;
 	}
 	return TRUE;
@@ -294,11 +300,12 @@ build_table(const char *place, const GenerationParts *parts, GError **error)
 {
 	g_autofree char *path = g_build_filename(place, GENERATION_TABLE, NULL);
 	g_autofree char *map = g_strconcat(parts->table_type, ":", path, NULL);
+	g_autofree char *warning = NULL;
 
 	return file_write(path, parts->table, strlen(parts->table), 0644, error) &&
 	       (strcmp(parts->table_type, "texthash") == 0 ||
-		run_postmap(parts, NULL, map, NULL, NULL, error)) &&
-	       read_back(parts, map, parts->table, error);
+		run_postmap(parts, NULL, map, NULL, NULL, &warning, error)) &&
+	       read_back(parts, map, parts->table, warning, error);
 }
 
 static gboolean
@@ -308,7 +315,7 @@ build_spellings(const char *place, const GenerationParts *parts, GError **error)
 	g_autofree char *map = g_strconcat("regexp:", path, NULL);
 
 	return file_write(path, parts->spellings, strlen(parts->spellings), 0644, error) &&
-	       read_back(parts, map, parts->samples, error);
+	       read_back(parts, map, parts->samples, NULL, error);
 }
 
 static gboolean

@@ -107,11 +107,12 @@ static const struct {
 	const char *text;
 } holes[] = {
 	{ has_pickup,
-	  "mail that programs of this machine hand in by sendmail(1) is asked no rule" },
+	  "mail that programs of this machine hand in by sendmail(1), with -bs too, is asked no "
+	  "rule" },
 	{ has_qmqpd, "mail that comes by qmqpd(8) is asked no rule" },
 	{ has_upstream_proxy,
 	  "where a proxy in front of Postfix ends TLS, smtpd(8) sees none: rules are judged by what "
-	  "comes from the proxy" },
+	  "comes from the proxy, which says which client there is" },
 	{ has_xclient,
 	  "the hosts of smtpd_authorized_xclient_hosts say which client there is, and their own TLS "
 	  "counts as the client's" },

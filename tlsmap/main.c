@@ -12,8 +12,8 @@
 #define ACCEPTED_OPTIONS "-c DIR, -s FILE, --json, --strict, --version and --help"
 
 static const Command *const commands[] = {
-	&command_init,  &command_check,    &command_render,  &command_plan,
-	&command_apply, &command_rollback, &command_history, &command_status,
+	&command_init,     &command_check,   &command_render, &command_plan,    &command_apply,
+	&command_rollback, &command_history, &command_status, &command_explain,
 };
 
 static const char options_help[] =

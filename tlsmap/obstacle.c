@@ -6,6 +6,7 @@
 #include "obstacle.h"
 
 #include "certificate.h"
+#include "child.h"
 #include "listener.h"
 #include "maincf.h"
 #include "network.h"
@@ -187,24 +188,67 @@ is_unguarded(const Settings *settings, const char *service)
 	return FALSE;
 }
 
+/* Whether the rules spare who sends to a listener on the loopback interface. */
+static gboolean
+is_loopback_exempt(const Settings *settings, const Listener *listener)
+{
+	const GArray *exempt = settings->receive.exempt_networks;
+	Network client, range;
+	const char *reason;
+
+	if (!network_parse_address(strstr(listener->endpoint, "::1") != NULL ? "::1" : "127.0.0.1",
+				   &client))
+		return FALSE;
+	for (size_t i = 0; i < settings_n_texts(exempt); i++)
+		if (network_parse(settings_text(exempt, i), &range, &reason) &&
+		    network_holds(&range, &client))
+			return TRUE;
+	return FALSE;
+}
+
+/* Whether this machine alone sends to a service, and the rules would refuse what it sends. */
+static gboolean
+is_to_be_unguarded(const Context *context, const GPtrArray *listeners, const char *service)
+{
+	for (size_t i = 0; i < listeners->len; i++) {
+		const Listener *listener = listeners->pdata[i];
+		if (strcmp(listener->service, service) == 0)
+			return listener->is_loopback &&
+			       !is_loopback_exempt(context->settings, listener);
+	}
+	return FALSE;
+}
+
+/* How the document comes to hold in a service that hides a parameter of it. */
+static char *
+dup_cure(const MainCfParameter *parameter, const char *value, gboolean is_for_us_alone)
+{
+	if (is_for_us_alone)
+		return g_strdup("name the service in postfix.unguarded_services: only this machine "
+				"itself sends to it");
+	if (parameter->kind == MAINCF_LIST)
+		return g_strdup_printf("write -o %s=" MAINCF_POLICY_TOKEN "%s%s", parameter->name,
+				       *value != '\0' ? "," : "", value);
+	return g_strdup("remove it, or name the service in postfix.unguarded_services");
+}
+
 static void
 find_hidden_services(const Context *context)
 {
+	g_autoptr(GPtrArray) listeners = listener_list(context->snapshot);
+
 	for (size_t i = 0; i < context->snapshot->overrides->len; i++) {
 		const SnapshotOverride *override = context->snapshot->overrides->pdata[i];
 		const MainCfParameter *parameter = maincf_find(override->parameter);
 		if (parameter == NULL || is_unguarded(context->settings, override->service) ||
 		    !hides(context, parameter, override->value))
 			continue;
-		gboolean is_list = parameter->kind == MAINCF_LIST;
-		const char *comma = is_list && *override->value != '\0' ? "," : "";
 		g_autofree char *where = g_strdup_printf(
 			"%s/master.cf: %s", context->snapshot->config_directory, override->service);
 		g_autofree char *cure =
-			is_list ? g_strdup_printf("write -o %s=" MAINCF_POLICY_TOKEN "%s%s",
-						  parameter->name, comma, override->value)
-				: g_strdup("remove it, or name the service in "
-					   "postfix.unguarded_services");
+			dup_cure(parameter, override->value,
+				 parameter->kind == MAINCF_LIST &&
+					 is_to_be_unguarded(context, listeners, override->service));
 		findings_add_live(context->findings, FINDING_HIDDEN_SERVICE, where,
 				  "-o %s=%s takes this service out of what the document says; %s",
 				  parameter->name, override->value, cure);
@@ -244,30 +288,11 @@ is_yes(const char *value)
 	return value != NULL && g_ascii_strcasecmp(value, "yes") == 0;
 }
 
-/* Whether the rules spare who sends to a listener on the loopback interface. */
-static gboolean
-is_loopback_exempt(const Settings *settings, const Listener *listener)
-{
-	const GArray *exempt = settings->receive.exempt_networks;
-	Network client, range;
-	const char *reason;
-
-	if (!network_parse_address(strstr(listener->endpoint, "::1") != NULL ? "::1" : "127.0.0.1",
-				   &client))
-		return FALSE;
-	for (size_t i = 0; i < settings_n_texts(exempt); i++)
-		if (network_parse(settings_text(exempt, i), &range, &reason) &&
-		    network_holds(&range, &client))
-			return TRUE;
-	return FALSE;
-}
-
-/* The -o line that keeps a service as it is; NULL: it is not touched. */
+/* The -o line that keeps a service free of TLS that the document demands; NULL: it is. */
 static const char *
-loopback_cure(const Context *context, const Listener *listener)
+tls_cure(const Context *context, const char *service)
 {
 	const Snapshot *snapshot = context->snapshot;
-	const char *service = listener->service;
 	const char *level = snapshot_override(snapshot, service, "smtpd_tls_security_level");
 	const char *wrapped = snapshot_override(snapshot, service, "smtpd_tls_wrappermode");
 	const char *demanded = snapshot_override(snapshot, service, "smtpd_tls_req_ccert");
@@ -279,11 +304,36 @@ loopback_cure(const Context *context, const Listener *listener)
 	if (settings->receive.client_certificate.code == CLIENT_CERTIFICATE_REQUIRE &&
 	    demanded == NULL && (level == NULL || strcmp(level, "encrypt") == 0))
 		return "-o smtpd_tls_req_ccert=no";
-	if (settings_n_rules(settings) > 0 && !is_loopback_exempt(settings, listener) &&
-	    snapshot_override(snapshot, service, "smtpd_recipient_restrictions") == NULL)
-		return "-o smtpd_recipient_restrictions=permit_mynetworks,reject "
-		       "-o smtpd_data_restrictions=";
 	return NULL;
+}
+
+static gboolean
+asks_in(const Context *context, const char *service, const char *list)
+{
+	const char *value = snapshot_override(context->snapshot, service, list);
+
+	return value == NULL || maincf_begins_with_token(value);
+}
+
+/* The -o line that keeps a service free of the rules; NULL: it is, or somebody wants them there.
+ * Nobody wants them in one list alone, as FILTER_README (3.7) would have it, which writes
+ * smtpd_recipient_restrictions and no smtpd_data_restrictions: the filter's mail would bounce. */
+static const char *
+rules_cure(const Context *context, const Listener *listener)
+{
+	const char *service = listener->service;
+	const gboolean at_rcpt = asks_in(context, service, "smtpd_recipient_restrictions");
+	const gboolean at_data = asks_in(context, service, "smtpd_data_restrictions");
+
+	if (settings_n_rules(context->settings) == 0 || (!at_rcpt && !at_data) ||
+	    is_loopback_exempt(context->settings, listener) ||
+	    (at_rcpt && at_data && is_unguarded(context->settings, service)))
+		return NULL;
+	if (!at_rcpt)
+		return "-o smtpd_data_restrictions=";
+	return at_data ? "-o smtpd_recipient_restrictions=permit_mynetworks,reject "
+			 "-o smtpd_data_restrictions="
+		       : "-o smtpd_recipient_restrictions=permit_mynetworks,reject";
 }
 
 /* A content filter, a web mailer or a cron job talks to such a listener in clear: its mail would be
@@ -297,10 +347,13 @@ find_loopback_listeners(const Context *context)
 	for (size_t i = 0; i < listeners->len; i++) {
 		const Listener *listener = listeners->pdata[i];
 		if (!listener->is_smtpd || !listener->is_loopback ||
-		    is_unguarded(context->settings, listener->service) ||
 		    (!is_gateway && !is_named_as_target(context->snapshot, listener)))
 			continue;
-		const char *cure = loopback_cure(context, listener);
+		const char *cure = is_unguarded(context->settings, listener->service)
+					   ? NULL
+					   : tls_cure(context, listener->service);
+		if (cure == NULL)
+			cure = rules_cure(context, listener);
 		if (cure == NULL)
 			continue;
 		g_autofree char *where = g_strdup_printf(
@@ -413,9 +466,52 @@ find_foundations(const Context *context)
 	}
 }
 
+/* The first fatal line of what postmap(1) says, without its beginning, which the caller frees;
+ * NULL: there is none. Status 1 is "not found" as well. */
+static char *
+dup_fatal(const char *errors)
+{
+	const char *fatal = strstr(errors, ": fatal: ");
+
+	return fatal != NULL ? child_dup_first_line(fatal + strlen(": fatal: ")) : NULL;
+}
+
+/* A table that can't be asked defers all mail that no row is about: smtp(8) then does not know what
+ * is wanted. It is asked as smtp(8) does, for a name that nobody has. */
+static void
+find_failing_fallbacks(const Context *context)
+{
+	const GArray *maps = context->settings->send.fallback_policy_maps;
+	const Snapshot *snapshot = context->snapshot;
+
+	for (size_t i = 0; i < settings_n_texts(maps); i++) {
+		const char *map = settings_text(maps, i);
+		const char *const argv[] = {
+			"postmap", "-c", snapshot->config_directory, "-q", "tlsgate.invalid",
+			map,       NULL
+		};
+		g_auto(ChildResult) result = { 0 };
+		g_autoptr(GError) error = NULL;
+		/* proxymap(8) is there while Postfix runs. */
+		if (g_str_has_prefix(map, "proxy:") && !snapshot->is_running)
+			continue;
+		g_autofree char *cause = !child_run(argv, NULL, &result, &error)
+						 ? g_strdup(error->message)
+						 : dup_fatal(result.errors);
+		if (cause != NULL)
+			findings_add(
+				context->findings, FINDING_FALLBACK_FAILS,
+				settings_text_place(maps, i),
+				"this table can't be asked: %s; all mail without a row would "
+				"be deferred: put the table or its server right, or leave it out",
+				cause);
+	}
+}
+
 static void (*const obstacles[])(const Context *context) = {
-	find_too_old,         find_no_certificate,     find_no_anchors, find_unusable_files,
-	find_hidden_services, find_loopback_listeners, find_obsolete,   find_foundations,
+	find_too_old,        find_no_certificate,  find_no_anchors,
+	find_unusable_files, find_hidden_services, find_loopback_listeners,
+	find_obsolete,       find_foundations,     find_failing_fallbacks,
 };
 
 void

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define LINE_NUMBER ", line "
+#define UNUSED ": unused parameter: "
 
 void
 stage_clear(Stage *stage)
@@ -67,12 +68,30 @@ read_stage(const char *directory, Reading *reading, GError **error)
 	return TRUE;
 }
 
+/* postconf(1) adds a line right behind the last byte, which may end no line (src/util/readlline.c
+ * and src/postconf/postconf_edit.c, 3.7). */
+static GBytes *
+dup_with_whole_lines(GBytes *content)
+{
+	gsize size;
+	const char *bytes = g_bytes_get_data(content, &size);
+
+	if (size == 0 || bytes[size - 1] == '\n')
+		return g_bytes_ref(content);
+	GByteArray *whole = g_byte_array_sized_new((guint)size + 1);
+	g_byte_array_append(whole, (const guint8 *)bytes, (guint)size);
+	g_byte_array_append(whole, (const guint8 *)"\n", 1);
+	return g_byte_array_free_to_bytes(whole);
+}
+
 static gboolean
 write_copy(const char *directory, const char *name, GBytes *content, GError **error)
 {
 	g_autofree char *path = g_build_filename(directory, name, NULL);
 
-	return file_write(path, g_bytes_get_data(content, NULL), g_bytes_get_size(content), 0600,
+	g_autoptr(GBytes) whole = dup_with_whole_lines(content);
+
+	return file_write(path, g_bytes_get_data(whole, NULL), g_bytes_get_size(whole), 0600,
 			  error);
 }
 
@@ -145,20 +164,51 @@ warnings_of(const Reading *reading)
 	return lines;
 }
 
-/* Each line of after must have been there before. */
-static void
-prove_no_new_warning(const Reading *before, const Reading *after, Findings *findings)
+/* The name in a warning of a parameter that nothing refers to (src/postconf/postconf_unused.c,
+ * 3.7), which the caller frees; NULL: it is another warning. */
+static char *
+dup_unused_name(const char *warning)
 {
-	g_auto(GStrv) old_lines = warnings_of(before);
-	g_auto(GStrv) new_lines = warnings_of(after);
+	const char *at = strstr(warning, UNUSED);
 
-	for (size_t i = 0; new_lines[i] != NULL; i++)
-		if (*new_lines[i] != '\0' &&
-		    !g_strv_contains((const char *const *)old_lines, new_lines[i]))
+	if (at == NULL || g_str_has_prefix(at + strlen(UNUSED), MAINCF_SERVICE "_"))
+		return NULL; /* one of ours must be referred to */
+	return g_strndup(at + strlen(UNUSED), strcspn(at + strlen(UNUSED), "="));
+}
+
+/* Parameters of the administrator's own that nothing refers to: -n does not show them. What
+ * referred to one may be taken over, and come back. */
+static void
+add_unused(char **lines, GHashTable *unused)
+{
+	for (size_t i = 0; lines[i] != NULL; i++) {
+		char *name = dup_unused_name(lines[i]);
+		if (name != NULL)
+			g_hash_table_add(unused, name);
+	}
+}
+
+/* Each line of after must have been there before, but for those that do no harm. */
+static void
+prove_no_new_warning(char **old_lines, char **new_lines, Findings *findings)
+{
+	for (size_t i = 0; new_lines[i] != NULL; i++) {
+		if (*new_lines[i] == '\0' ||
+		    g_strv_contains((const char *const *)old_lines, new_lines[i]))
+			continue;
+		g_autofree char *unused = dup_unused_name(new_lines[i]);
+		if (unused != NULL)
+			findings_add_live(
+				findings, FINDING_UNUSED_PARAMETER, unused,
+				"nothing refers to it any more, and each postconf warns of "
+				"it; postconf -X %s removes it",
+				unused);
+		else
 			findings_add_live(
 				findings, FINDING_POSTCONF_WARNING, "postconf",
 				"a warning that the present configuration does not give: %s",
 				new_lines[i]);
+	}
 }
 
 /* The values that main.cf should have afterwards. */
@@ -182,9 +232,10 @@ expected_values(const Plan *plan, GHashTable *before)
 	return expected;
 }
 
-/* Every value of left must be in right; config_directory is the copy's own. */
+/* Every value of left must be in right, but for what is unused; config_directory is the copy's own.
+ */
 static void
-prove_values(GHashTable *left, GHashTable *right, Findings *findings)
+prove_values(GHashTable *left, GHashTable *right, GHashTable *unused, Findings *findings)
 {
 	GHashTableIter iter;
 	void *name, *value;
@@ -192,7 +243,8 @@ prove_values(GHashTable *left, GHashTable *right, Findings *findings)
 	g_hash_table_iter_init(&iter, left);
 	while (g_hash_table_iter_next(&iter, &name, &value)) {
 		const char *other = g_hash_table_lookup(right, name);
-		if (strcmp(name, "config_directory") == 0 || g_strcmp0(value, other) == 0)
+		if (strcmp(name, "config_directory") == 0 || g_strcmp0(value, other) == 0 ||
+		    g_hash_table_contains(unused, name))
 			continue;
 		findings_add_live(
 			findings, FINDING_STAGED_DIFFERS, name,
@@ -206,10 +258,15 @@ static void
 prove(const Plan *plan, const Reading *before, const Reading *after, Findings *findings)
 {
 	g_autoptr(GHashTable) expected = expected_values(plan, before->values);
+	g_autoptr(GHashTable) unused = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_auto(GStrv) old_lines = warnings_of(before);
+	g_auto(GStrv) new_lines = warnings_of(after);
 
-	prove_no_new_warning(before, after, findings);
-	prove_values(expected, after->values, findings);
-	prove_values(after->values, expected, findings);
+	add_unused(old_lines, unused);
+	add_unused(new_lines, unused);
+	prove_no_new_warning(old_lines, new_lines, findings);
+	prove_values(expected, after->values, unused, findings);
+	prove_values(after->values, expected, unused, findings);
 	if (strcmp(before->overrides, after->overrides) != 0)
 		findings_add_live(findings, FINDING_STAGED_DIFFERS, "master.cf",
 				  "after the edit other services would have other options; nothing "

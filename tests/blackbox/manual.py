@@ -390,8 +390,9 @@ def log_words_are_documented():
 
 
 def counters_are_documented():
-    text = source('policyd/counters.c')
-    equal(list(SERVER.items('COUNTERS')), re.findall(r'[ "](\w+)=%', text))
+    """In the order of the line, and then what the lines about rules have."""
+    rules = only(re.findall(r'"counters (\w+)=%s (\w+)=%', source('policyd/counters.c')))
+    equal(list(SERVER.items('COUNTERS')), [*WORDS['names_counter'], *rules])
 
 
 def signals_are_documented():
@@ -469,7 +470,9 @@ def main():
             ('warnings', 'policyd/log.c', r'MAX_IN_WINDOW (\d+)', 'at most {} lines'),
             ('window', 'policyd/log.c', r'WINDOW_US \((\d+) \*', 'in {} seconds by one process'),
             ('listeners', 'policyd/main.c', r'MAX_LISTENERS (\d+)', 'up to {} times'),
-            ('counted', 'policyd/counters.c', r'MAX_LOGGED (\d+)', 'the {} rules that were broken most'),
+            ('counted', 'schema/names.h', r'COUNTER_MAX_RULES (\d+)', 'the {} rules that were broken most'),
+            ('counted-of-one-mail', 'policyd/decide.h', r'DECISION_MAX_FAILURES (\d+)', 'more than {0} rules the first {0}'),
+            ('remembered', 'policyd/counters.c', r'define MAX_RULES (\d+)', 'after {} rules that were broken'),
             ('connections', 'policyd/server.h', r'SERVER_MAX_CONNECTIONS (\d+)', 'at most {} connections'),
             ('busy', 'policyd/server.c', r'MAX_BUSY (\d+)', 'where {} others are so'),
             ('busy-seconds', 'policyd/server.c', r'MAX_BUSY_US \((\d+) \*', 'closed after {} seconds'),

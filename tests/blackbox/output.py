@@ -83,6 +83,21 @@ def schema_refuses(change):
         raise AssertionError(f'taken with {change}')
 
 
+def schema_knows_counters():
+    """Each of them, and nothing that is none; test_server.py compares the real ones with the schema."""
+    rule = {'name': 'bank', 'broken': 1}
+    counters = {name: 0 for name in SCHEMA['properties']['counters']['required']} | {'rules': [rule]}
+    found = {'format': 1, 'command': 'status', 'status': 'ok', 'exit': 0, 'findings': [], 'counters': counters}
+    for good in counters, {**counters, 'rules': []}, {**counters, 'rules': [rule] * 100}, None:
+        VALIDATOR.validate({**found, 'counters': good})
+    for bad in ({**counters, 'x': 1}, {**counters, 'open': -1}, {**counters, 'open': '1'}, {**counters, 'rules': None},
+                {**counters, 'rules': [{**rule, 'broken': 0}]}, {**counters, 'rules': [{'name': 'bank'}]},
+                {**counters, 'rules': [rule] * 101},
+                *({other: counters[other] for other in counters if other != name} for name in counters)):
+        equal((bad, VALIDATOR.is_valid({**found, 'counters': bad})), (bad, False))
+    equal(VALIDATOR.is_valid({**found, 'command': 'history'}), False)
+
+
 def findings_are_the_printed_ones(path):
     """The same ones in the same order as for people."""
     with Site.without_postfix() as site:
@@ -192,13 +207,26 @@ def rollback_history_and_status():
         equal(outcome(json_of(site, 'rollback')), ('rollback', 'error', 64))
         applied = json_of(site, '-s', 'doc.json', 'apply')
         found = json_of(site, '-s', 'doc.json', 'status')
-        equal((found['generation'], found['running'], found['policyd'], found['settings_file']),
-              (1, False, 'unused', 'same'))
+        equal((found['generation'], found['running'], found['policyd'], found['settings_file'], found['counters']),
+              (1, False, 'unused', 'same', None))
         back = json_of(site, 'rollback', '0')
         equal(outcome(back), ('rollback', 'ok', 0))
         equal({change['name'] for change in back['changes']}, {change['name'] for change in applied['changes']})
         equal([(item['generation'], item.get('rollback_of'), item['in_force'])
                for item in json_of(site, 'history')['history']], [(0, None, False), (1, None, False), (2, 0, True)])
+
+
+def explain_says_why():
+    with Site() as site:
+        site.write('doc.json', {'receive': {'rules': [
+            {'name': 'bank', 'sender_domains': ['bank.example']}, {'name': 'shop', 'sender_domains': ['shop.example']}]}})
+        mail = ('explain', 'receive', '--client-address', '192.0.2.1', '--sender')
+        found = json_of(site, '-s', 'doc.json', *mail, 'a@bank.example')
+        equal(outcome(found), ('explain', 'ok', 0))
+        equal((found['explained']['verdict'], found['explained']['decided_by']), ('rejected', 'rule bank'))
+        equal(json_of(site, '-s', 'doc.json', *mail, 'a@other.example')['explained']['verdict'], 'passed')
+        site.write('doc.json', {'receive': {'security_level': 'encrypt'}})
+        equal(json_of(site, '-s', 'doc.json', *mail, 'a@other.example')['explained']['verdict'], 'refused')
 
 
 def plan_says_what_apply_does():
@@ -297,9 +325,11 @@ def a_relative_directory_becomes_absolute():
 
 USAGE = (
     ('no-command', [], None,
-     'no command is named; accepted are init, check, render, plan, apply, rollback, history and status; see tlsmap --help'),
+     'no command is named; accepted are init, check, render, plan, apply, rollback, history, status and explain; '
+     'see tlsmap --help'),
     ('unknown-command', ['frob\x1b[2J'], None,
-     'there is no command "frob\\u001b[2J"; accepted are init, check, render, plan, apply, rollback, history and status; see tlsmap --help'),
+     'there is no command "frob\\u001b[2J"; accepted are init, check, render, plan, apply, rollback, history, status '
+     'and explain; see tlsmap --help'),
     ('unknown-option', ['--frob', 'check'], None,
      'there is no option "--frob"; accepted are -c DIR, -s FILE, --json, --strict, --version and --help; '
      'see tlsmap --help'),
@@ -339,6 +369,7 @@ BAD_OUTPUT = (
 def main():
     tap = Tap()
     tap.check('schema/every-member-is-described', schema_is_complete, SCHEMA)
+    tap.check('schema/counters-are-known', schema_knows_counters)
     for name, change in BAD_OUTPUT:
         tap.check(f'schema/refuses-{name}', schema_refuses, change)
     for path in sorted((DATA / 'wrong').glob('*.json')) + sorted((DATA / 'warned').glob('*.json')):
@@ -350,7 +381,7 @@ def main():
     for case in (an_error_before_the_option_is_told_to_people, help_and_version_are_members,
                  unreadable_documents_are_errors, many_findings_are_counted, warnings_give_way_to_errors,
                  bytes_that_are_no_utf8_are_replaced, unwritable_output_is_no_success, plan_says_what_apply_does,
-                 rollback_history_and_status,
+                 rollback_history_and_status, explain_says_why,
                  warnings_with_strict_are_findings, changes_come_before_warnings_with_strict, locked_apply_ends,
                  apply_that_cannot_write_ends, apply_without_permission_ends,
                  a_relative_directory_becomes_absolute):

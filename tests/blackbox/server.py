@@ -25,6 +25,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'lib'))
 from tap import Skip, Tap, equal  # noqa: E402
 
 MAX_BUSY = 1000  # policyd/server.c
+ACCEPTS_PER_EVENT = 64  # policyd/server.c
+MANY = 200  # more than that
 REQUEST_MAX_BYTES = 65536  # policyd/request.h
 WATCHED = b'action=INFO report only: TLS required by rule watch: send STARTTLS before MAIL\n\n'
 DEFERRED = (b'action=450 4.7.1 Trusted client certificate required by rule cert: '
@@ -273,6 +275,59 @@ def sigterm_lets_a_slow_client_take_its_answers(directory):
         equal(server.process.wait(PATIENCE), 0)
 
 
+@contextlib.contextmanager
+def stopped(process):
+    """What is done meanwhile, and a SIGTERM at its end, it sees at once, in an order of its own."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
+    try:
+        yield
+        process.send_signal(signal.SIGTERM)
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+def sigterm_answers_all_requests_of_several_buffers(directory):
+    """A buffer ends where a request does, so that nothing tells that there is more."""
+    head = b'request=smtpd_access_policy\nprotocol_state=CONNECT\npolicy_context=7\nx='
+    one = head + b'x' * (1024 - len(head) - 2) + b'\n\n'
+    n = 5 * REQUEST_MAX_BYTES // 2 // len(one)
+    with Server(directory) as server, server.connect() as client:
+        ask(client)
+        with stopped(server.process):
+            client.sendall(one * n)
+        equal(receive(client, len(DUNNO) * n) == DUNNO * n, True)
+        expect_closed(client)
+        equal(server.process.wait(PATIENCE), 0)
+
+
+def sigterm_answers_those_who_wait_to_be_accepted(directory):
+    """More than are accepted at one event; on a socket of its own, which nobody serves after it."""
+    with Server(directory) as server, server.connect() as client, contextlib.ExitStack() as stack:
+        ask(client)
+        with stopped(server.process):
+            waiting = [stack.enter_context(server.connect()) for _ in range(MANY)]
+            for other in waiting:
+                other.sendall(request())
+        for other in waiting:
+            equal(receive(other, len(NO_TLS)), NO_TLS)
+            expect_closed(other)
+        equal(server.process.wait(PATIENCE), 0)
+
+
+def sigterm_lets_ask_who_has_just_connected(directory):
+    with Server(directory) as server, server.connect() as client, server.connect() as never:
+        ask(client)
+        with stopped(server.process):
+            late = server.connect()
+        with late:
+            expect_closed(client)
+            ask(late)
+            expect_closed(late)
+        expect_closed(never)
+        equal(server.process.wait(PATIENCE), 0)
+
+
 def sigterm_does_not_wait_for_ever(directory):
     with Server(directory) as server, server.connect() as slow:
         ask(slow)
@@ -461,6 +516,53 @@ def sockets_of_the_real_systemd_are_served(directory):
             process.wait()
 
 
+def who_waits_at_a_handed_socket_is_answered_by_the_next(directory):
+    """The manager keeps the socket while one server ends and the next begins."""
+    generation(directory, 7)
+    command = 'exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"'
+
+    def start():
+        return subprocess.Popen(['sh', '-c', command, 'sh', POLICYD, '--generations', directory], stdin=listener,
+                                stderr=subprocess.DEVNULL)
+
+    with contextlib.ExitStack() as stack:
+        def connect():
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.settimeout(PATIENCE)
+            client.connect(str(directory / 'socket'))
+            return client
+
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(directory / 'socket'))
+        listener.listen(2 * MANY)
+        first = start()
+        stack.callback(first.kill)
+        slow, idle = connect(), connect()
+        ask(idle)
+        slow.sendall(request()[:-1])
+        ask(idle)
+        with stopped(first):
+            waiting = [connect() for _ in range(MANY)]
+            for client in waiting[:ACCEPTS_PER_EVENT]:
+                client.sendall(request())
+        expect_closed(idle)
+        # It is about to end, and accepts nobody: these wait for the next one, some without a word.
+        waiting += [connect() for _ in range(MANY)]
+        for client in waiting[-MANY // 2:]:
+            client.sendall(request())
+        slow.sendall(b'\n')
+        equal(receive(slow, len(NO_TLS)), NO_TLS)
+        equal(first.wait(PATIENCE), 0)
+        equal(select.select(waiting[ACCEPTS_PER_EVENT:], [], [], 0)[0], [])
+        second = start()
+        stack.callback(second.wait)
+        stack.callback(second.kill)
+        for client in waiting[ACCEPTS_PER_EVENT:-MANY // 2]:
+            client.sendall(request())
+        for client in waiting:
+            equal(receive(client, len(NO_TLS)), NO_TLS)
+
+
 def told(directory, environment, address, wait_for=()):
     """What the manager is told by a server on a handed socket, from its start to its end by SIGTERM; two clients
     are answered, and what is waited for has been told before that."""
@@ -520,12 +622,15 @@ def main():
                  too_many_within_a_request_are_closed_not_good_ones, warnings_are_limited,
                  an_unknown_generation_gets_no_answer,
                  sigterm_answers_what_was_asked, sigterm_lets_a_slow_client_take_its_answers,
+                 sigterm_answers_all_requests_of_several_buffers, sigterm_answers_those_who_wait_to_be_accepted,
+                 sigterm_lets_ask_who_has_just_connected,
                  sigterm_does_not_wait_for_ever, sigusr1_logs_the_counters, every_counter_counts,
                  more_clients_than_descriptors_wait, the_mode_of_the_socket_is_as_said,
                  a_socket_left_behind_is_replaced, a_socket_in_use_is_not_taken,
                  what_is_no_socket_is_not_replaced, a_loopback_address_is_served,
                  wrong_endpoints_are_refused, log_that_nobody_reads_is_no_trouble,
-                 what_is_handed_and_does_not_listen_is_refused, sockets_of_the_real_systemd_are_served,
+                 what_is_handed_and_does_not_listen_is_refused,
+                 who_waits_at_a_handed_socket_is_answered_by_the_next, sockets_of_the_real_systemd_are_served,
                  handed_sockets_are_served_and_readiness_is_told, the_watchdog_of_another_is_not_fed):
         with tempfile.TemporaryDirectory(prefix='tlsgate-') as directory:
             tap.check(test.__name__.replace('_', '-'), test, pathlib.Path(directory))

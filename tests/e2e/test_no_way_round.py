@@ -72,6 +72,7 @@ SERVICES = {
        f"-o smtpd_{name}_restrictions={table} -o smtpd_delay_reject={delay}"
        for delay in ("yes", "no") for name, table in OK_TABLES.items()},
 }
+OK_SERVICES = [name for name in SERVICES if name.startswith("ok-in-")]
 PORTS = {name: 2501 + i for i, name in enumerate(SERVICES)} | {"postscreen": 2500}
 
 
@@ -273,7 +274,8 @@ UTF8 = {"mail_options": " SMTPUTF8"}
 ATTEMPTS = (
     Attempt("permit-mynetworks", "bank", at("permit-mynetworks")),
     talk("permit-sasl-authenticated", authenticated, "permit-sasl"),
-    *(Attempt(name, "bank", at(name)) for name in SERVICES if name.startswith("ok-in-")),
+    *(Attempt(name, "bank", at(name)) for name in OK_SERVICES),
+    *(Attempt(f"{name}-two-recipients", "bank", at(name, rcpts=TWO), copies=2) for name in OK_SERVICES),
     Attempt("delay-reject-yes-two-recipients", "bank", {"mail_from": BANK, "rcpts": TWO}, copies=2),
     Attempt("delay-reject-no", "bank", at("delay-reject-no")),
     Attempt("delay-reject-no-two-recipients", "bank", at("delay-reject-no", rcpts=TWO), copies=2),
@@ -287,6 +289,7 @@ ATTEMPTS = (
             copies=2),
     Attempt("bare-postmaster-ok-in-every-list", "bank", at("permit-mynetworks", rcpts="postmaster")),
     talk("bdat", bdat),
+    talk("bdat-two-recipients", lambda session: bdat(session, *TWO), copies=2),
     talk("bdat-to-bare-postmaster", lambda session: bdat(session, "postmaster")),
     talk("pipelining", pipelined),
     talk("pipelining-with-bdat", pipelined_bdat),
@@ -317,6 +320,9 @@ ATTEMPTS = (
     sender("percent", "x%bank.example", BANK),
     sender("bang", "bank.example!x", BANK),
     sender("quoted-at", '"a@b"@bank.example', '"a@b"@bank.example'),
+    sender("quoted-whole", '"x@bank.example"', BANK),
+    sender("quoted-percent", '"x%bank.example"', BANK),
+    sender("percent-behind-a-source-route", "@relay.example:x%bank.example", BANK),
     sender("source-route", "@relay.example:x@bank.example", BANK),
     sender("sub-domain", "x@deep.bank.example", "x@deep.bank.example"),
     sender("short-domain", "x@bank", BANK),
@@ -400,6 +406,30 @@ def known_holes(world: World, tap: Tap) -> None:
         assert sent.accepted and world.arrived(sent), sent
 
 
+def wrapped_senders(world: World, tap: Tap) -> None:
+    """A sender is not unwrapped at our domain as a recipient is: it is delivered as one of our domain."""
+    for name, spelling in (("percent", "x%bank.example@here.example"), ("bang", "bank.example!x@here.example"),
+                           ("quoted", '"x@bank.example"@here.example'),
+                           ("percent-at-our-address-literal", "x%bank.example@[192.0.2.1]")):
+        with tap.case(f"a-sender-wrapped-at-our-domain-by-{name}-is-not-the-partner-s"):
+            sent = world.send(mail_from=spelling)
+            assert sent.accepted, sent
+            assert str(world.arrived(sent).message["Return-Path"]) == f"<{spelling}>"
+
+
+def of_two_recipients_the_ruled_one_is_refused(world: World, tap: Tap) -> None:
+    """Where a list says OK, too; the other one has the mail."""
+    for service in OK_SERVICES:
+        with tap.case(f"{service}-beside-another-recipient-a-ruled-one-is-refused"):
+            sent = world.send(mail_from="x@other.example", port=PORTS[service],
+                              rcpts=["a@payments.example", USER, "b@payments.example"])
+            assert [reply.code for reply in sent.recipients] == [550, 250, 550] and sent.accepted, sent
+            assert all("rule pay:" in sent.recipients[i].text for i in (0, 2)), sent
+            world.arrived(sent)
+            until(lambda: not world.gateway.queue(), "an empty queue")
+            assert [mail.message["Delivered-To"] for mail in world.arrivals(sent)] == [USER], sent
+
+
 def filters_go_on(world: World, tap: Tap) -> None:
     """What was accepted by TLS comes back from the filter in clear: it is not refused a second time."""
     for service in ("proxy-filter", "content-filter"):
@@ -476,6 +506,8 @@ def main(world: World, tap: Tap) -> None:
         with tap.case(f"with-the-rule-{attempt.name}"):
             is_refused(world, attempt)
     known_holes(world, tap)
+    wrapped_senders(world, tap)
+    of_two_recipients_the_ruled_one_is_refused(world, tap)
     filters_go_on(world, tap)
     submission(world, tap, tlsmap)
 

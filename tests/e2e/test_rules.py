@@ -260,6 +260,26 @@ def violations(world, tap, tlsmap) -> None:
         assert "verdict=report" in line and "rule=watch" in line, line
 
 
+def rewriting_changed(world, tap, tlsmap) -> None:
+    """The rules hold what apply found: a Postfix that completes addresses otherwise since then needs another."""
+    document = tlsmap.document(receive={"rules": [RULE]})
+    world.gateway.set(append_dot_mydomain="no")
+    tlsmap.apply(document)
+    world.gateway.set(append_dot_mydomain="yes")
+    world.gateway.reload()
+    with tap.case("a-short-domain-that-is-completed-since-the-last-apply-is-seen-by-status"):
+        sent = world.send(mail_from="payments@bank")
+        is_accepted(world, sent)
+        assert world.arrived(sent).message["Return-Path"] == f"<{BANK}>"
+        run = tlsmap.run("status")
+        assert run.returncode == 1 and "compiled for other settings of this Postfix" in run.stderr, run
+    with tap.case("the-next-apply-compiles-the-rules-anew"):
+        assert "compiled anew" in tlsmap.apply(document)
+        is_refused(world.send(mail_from="payments@bank"), 550, "5.7.10", "bank")
+        assert tlsmap.run("status").returncode == 0
+    world.gateway.set(append_dot_mydomain=None)
+
+
 def policyd_gone(world, tap, tlsmap) -> None:
     tlsmap.apply(tlsmap.document(receive={"rules": [RULE]}))
     aside = tlsmap.policyd.with_suffix(".aside")
@@ -305,6 +325,7 @@ def main(world: World, tap: Tap) -> None:
     clients(world, tap, tlsmap)
     recipients(world, tap, tlsmap)
     violations(world, tap, tlsmap)
+    rewriting_changed(world, tap, tlsmap)
     policyd_gone(world, tap, tlsmap)
     rules_go(world, tap, tlsmap)
 

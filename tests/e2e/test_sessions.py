@@ -3,6 +3,7 @@
 """Sessions that began before an apply are judged wholly by the old generation, new ones wholly by the new;
 sessions that begin while it is at work, wholly by one of the two."""
 
+import shutil
 import threading
 import uuid
 from contextlib import contextmanager
@@ -154,6 +155,28 @@ def change(world: World, tap: Tap, tlsmap: Tlsmap, old: State, new: State) -> No
         assert seen and set(seen) <= {old.verdicts(), new.verdicts()}, set(seen)
 
 
+def pruned(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    """Who still names a generation that is gone has no answer, and Postfix does what the document said: it is not
+    judged by another one. Here the next one has a rule less."""
+    generations = world.gateway.config_dir / "tlsgate/gen"
+    for on_failure, verdict in (("defer", "451 4.3.5"), ("accept", "accepted")):
+        old, new = RULED.document(tlsmap), OPEN.document(tlsmap)
+        for each in old, new:
+            each["receive"]["on_policy_failure"] = on_failure
+        with tap.case(f"a-session-of-a-generation-that-is-gone-at-{on_failure}"):
+            tlsmap.apply(old)
+            newest = max(int(path.name) for path in generations.iterdir() if path.name.isdigit())
+            with world.session() as session:
+                assert session.ehlo("client.example").code == 250
+                tlsmap.apply(new)
+                shutil.rmtree(generations / str(newest))
+                for sender in BANK, OTHER:
+                    token = uuid.uuid4().hex
+                    assert mail(session, sender, token) == verdict
+                    assert verdict != "accepted" or world.arrived(token)
+            assert new_session(world)[0] == OPEN.verdicts()
+
+
 def main(world: World, tap: Tap) -> None:
     tlsmap = Tlsmap(world)
     tlsmap.apply(WALK[0].document(tlsmap))
@@ -163,6 +186,7 @@ def main(world: World, tap: Tap) -> None:
         assert len(orders) == 8 and (0, 0) not in orders, orders
     for old, new in zip(WALK, WALK[1:]):
         change(world, tap, tlsmap, old, new)
+    pruned(world, tap, tlsmap)
 
 
 if __name__ == "__main__":

@@ -89,6 +89,9 @@ answer(RuleDb *db, const Request *request, uint64_t hash)
 
 	for (size_t i = 0; i < N_REQUEST_ATTRIBUTES; i++)
 		hash = ruledb_format_fnv(hash, request->value[i], strlen(request->value[i]) + 1);
+	if (request->kind == REQUEST_KIND_COUNTERS)
+		return hash;
+	g_assert_cmpint(request->kind, ==, REQUEST_KIND_POLICY);
 	if (!decide_request(db, request, &decision, &error)) {
 		g_assert_error(error, DECIDE_ERROR, DECIDE_ERROR_ADDRESS);
 		return hash;

@@ -39,7 +39,8 @@ typedef struct {
 	const char *name;
 	const char *bytes;
 	size_t length; /* 0 where bytes are a string */
-	/* The states of the requests, then "incomplete" or what the trouble is. */
+	/* The states of policy requests, "counters" for others, then "incomplete" or what the
+	 * trouble is. */
 	const char *outcome;
 } Row;
 
@@ -47,7 +48,8 @@ typedef struct {
 #define NUL_OR_CR "trouble: a NUL or CR in an attribute"
 #define LACKS "trouble: a request that lacks an attribute"
 #define NO_RECIPIENT "trouble: a request at RCPT without a recipient"
-#define NO_POLICY "trouble: a request that is not smtpd_access_policy"
+#define NEITHER "trouble: a request that is neither smtpd_access_policy nor tlsgate_counters"
+#define COUNTERS "request=tlsgate_counters\n"
 
 static const Row rows[] = {
 	/* Taken. */
@@ -73,6 +75,15 @@ static const Row rows[] = {
 	{ "value-may-hold-anything", RCPT "x= =a=\"\\\xff\t\x01\x7f\n\n", 0, "rcpt incomplete" },
 	{ "two-requests-in-one-read", RCPT "\n" START "DATA\nsender=\nclient_address=\n\n", 0,
 	  "rcpt data incomplete" },
+	{ "counters-need-nothing-else", COUNTERS "\n", 0, "counters incomplete" },
+	{ "counters-without-end-are-incomplete", COUNTERS, 0, "within incomplete" },
+	{ "policy-beside-counters-means-nothing",
+	  COUNTERS "protocol_state=RCPT\nsender=a@b.test\nx=y\npolicy_context=7\n\n", 0,
+	  "counters incomplete" },
+	{ "empty-state-beside-counters-means-nothing", "protocol_state=\n" COUNTERS "\n", 0,
+	  "counters incomplete" },
+	{ "counters-between-policy-requests", RCPT "\n" COUNTERS "\n" COUNTERS "\n" RCPT "\n", 0,
+	  "rcpt counters counters rcpt incomplete" },
 	{ "nothing-is-incomplete", "", 0, "incomplete" },
 	{ "request-without-end-is-incomplete", RCPT, 0, "within incomplete" },
 	{ "line-without-end-is-incomplete", "reque", 0, "within incomplete" },
@@ -93,8 +104,21 @@ static const Row rows[] = {
 	{ "no-recipient-at-data-is-one-of-several",
 	  START "DATA\nclient_address=\nsender=\nrecipient=\n\n", 0, "data incomplete" },
 	{ "empty-state-is-trouble", START "\n\n", 0, "trouble: an empty protocol_state" },
-	{ "other-request-is-trouble", "request=junk\nprotocol_state=CONNECT\n\n", 0, NO_POLICY },
-	{ "empty-request-is-trouble", "request=\nprotocol_state=CONNECT\n\n", 0, NO_POLICY },
+	{ "other-request-is-trouble", "request=junk\nprotocol_state=CONNECT\n\n", 0, NEITHER },
+	{ "empty-request-is-trouble", "request=\nprotocol_state=CONNECT\n\n", 0, NEITHER },
+	{ "other-request-alone-is-trouble", "request=junk\n\n", 0, NEITHER },
+	{ "longer-policy-is-trouble", "request=smtpd_access_policy2\nprotocol_state=CONNECT\n\n", 0,
+	  NEITHER },
+	{ "longer-counters-are-trouble", "request=tlsgate_counters2\n\n", 0, NEITHER },
+	{ "shorter-counters-are-trouble", "request=tlsgate_counter\n\n", 0, NEITHER },
+	{ "counters-in-capitals-are-trouble", "request=TLSGATE_COUNTERS\n\n", 0, NEITHER },
+	{ "counters-behind-a-blank-are-trouble", "request= tlsgate_counters\n\n", 0, NEITHER },
+	{ "both-requests-are-trouble", START "CONNECT\n" COUNTERS "\n", 0,
+	  "trouble: an attribute that occurs twice" },
+	{ "sender-twice-beside-counters-is-trouble", COUNTERS "sender=a\nsender=b\n\n", 0,
+	  "trouble: an attribute that occurs twice" },
+	{ "noise-beside-counters-is-trouble", COUNTERS "x\n\n", 0, NO_PAIR },
+	{ "counters-without-request-are-trouble", "tlsgate_counters=\n\n", 0, LACKS },
 	{ "sender-twice-is-trouble", RCPT "sender=c@d.test\n\n", 0,
 	  "trouble: an attribute that occurs twice" },
 	{ "same-sender-twice-is-trouble", RCPT "sender=a@b.test\n\n", 0,
@@ -130,7 +154,10 @@ dup_outcome(const char *bytes, size_t length, Manner manner)
 	for (;;) {
 		switch (request_parser_next(parser, &request, &trouble)) {
 		case REQUEST_READY:
-			g_string_append_printf(outcome, "%s ", state_words[request.state]);
+			g_string_append_printf(outcome, "%s ",
+					       request.kind == REQUEST_KIND_COUNTERS
+						       ? "counters"
+						       : state_words[request.state]);
 			continue;
 		case REQUEST_INCOMPLETE:
 			if (feed(parser, &bytes, &length, manner))

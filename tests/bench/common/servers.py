@@ -72,9 +72,9 @@ def ask(connection):
 class Server:
     """A server on a socket of its own; ends with the block."""
 
-    def __init__(self, name, command, path):
+    def __init__(self, name, command, path, **options):
         self.name, self.path = name, path
-        self.process = subprocess.Popen(command)
+        self.process = subprocess.Popen(command, **options)
         deadline = time.monotonic() + 10
         while not path.exists():
             if time.monotonic() > deadline or self.process.poll() is not None:
@@ -92,9 +92,9 @@ class Server:
     def pid(self):
         return self.process.pid
 
-    def start_load(self, client, request, connections, requests):
-        return subprocess.Popen([client, self.path, request, str(connections), str(requests)],
-                                stdout=subprocess.PIPE, text=True)
+    def start_load(self, client, request, *numbers):
+        """numbers: of connections and requests, and where they are given, of requests a second."""
+        return subprocess.Popen([client, self.path, request, *map(str, numbers)], stdout=subprocess.PIPE, text=True)
 
     def load(self, client, request, connections, requests):
         """CPU nanoseconds a request, requests a second, 99th percentile in microseconds."""

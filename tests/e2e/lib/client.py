@@ -63,13 +63,14 @@ class Session:
     """One SMTP connection. After opening, greeting holds the server's first reply."""
 
     def __init__(self, server: str, port: int, source: str | None, context: ssl.SSLContext,
-                 server_name: str, wrapper: bool) -> None:
+                 server_name: str, wrapper: bool, before: str = "") -> None:
         self._context = context
         self._server_name = server_name
         self._smtp = smtplib.SMTP(timeout=PATIENCE)
         self._smtp.command_encoding = "utf-8"
         self._smtp.sock = socket.create_connection(
             (server, port), PATIENCE, (source, 0) if source else None)
+        self._smtp.sock.sendall(before.encode())
         self.capabilities: set[str] = set()
         self.greeting = self.start_tls_now() if wrapper else Reply(220, "")
         if self.greeting.good:
@@ -155,10 +156,11 @@ class Client:
     @contextmanager
     def session(self, server: str, port: int = 25, source: str | None = None,
                 cert: Pair | None = None, wrapper: bool = False,
-                max_version: str | None = None, ciphers: str | None = None) -> Iterator[Session]:
-        """A connection for raw commands; max_version as in "TLSv1_2"."""
+                max_version: str | None = None, ciphers: str | None = None,
+                before: str = "") -> Iterator[Session]:
+        """A connection for raw commands; max_version as in "TLSv1_2"; before: what a proxy says first."""
         session = Session(server, port, source, self._context(cert, max_version, ciphers),
-                          self._server_name, wrapper)
+                          self._server_name, wrapper, before)
         try:
             yield session
         finally:
