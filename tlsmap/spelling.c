@@ -417,6 +417,10 @@ spelling_dup_samples(const Settings *settings)
 	if (demands.levels == 0)
 		return NULL;
 	Writer writer = { g_string_new(NULL), choose_policy(settings, &demands) };
+	g_string_append_printf(writer.text,
+			       "\xE2\x80\x8D"
+			       "a.test\t%s\n",
+			       writer.policy);
 	visit_all(demands.is_international, &visitor, &writer);
 	return g_string_free(writer.text, FALSE);
 }
