@@ -131,7 +131,9 @@ const Command command_apply = {
 		     "[--expect-plan DIGEST] [--confirm SECONDS] | --confirmed",
 	.help = "Puts the settings document in force on this Postfix, all or nothing: a new generation\n"
 		"is built and proved beside what is in force, then one rename of main.cf commits it.\n"
-		"Prints what changed; when nothing changed, nothing is written, reloaded or printed.\n\n"
+		"All listeners are tried before it and behind the reload: where one got worse, all is\n"
+		"undone. Prints what changed; when nothing changed, nothing is written, reloaded or\n"
+		"printed.\n\n"
 		"  --adopt      take over values that somebody else set, instead of refusing them\n"
 		"  --no-reload  do not reload Postfix; its processes change one by one\n"
 		"  --report-only\n"

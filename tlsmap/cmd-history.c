@@ -17,7 +17,7 @@ dup_time(gint64 seconds, gboolean is_local)
 }
 
 static char *
-dup_remark(const Manifest *manifest, gboolean is_in_force)
+dup_remark(const Manifest *manifest, gboolean is_in_force, gboolean is_undone)
 {
 	GString *remark = g_string_new(is_in_force ? " (in force)" : NULL);
 
@@ -32,6 +32,8 @@ dup_remark(const Manifest *manifest, gboolean is_in_force)
 				       manifest->rollback_of);
 	if (manifest != NULL && manifest->report_only)
 		g_string_append(remark, ", rules only report");
+	if (is_undone)
+		g_string_append(remark, " undone: a listener failed its proof");
 	return g_string_free(remark, FALSE);
 }
 
@@ -43,13 +45,15 @@ print(const char *directory, guint64 number, const Manifest *current)
 	gboolean is_in_force = current != NULL && current->number == number;
 	g_autofree char *local = dup_time(seconds, TRUE);
 	g_autofree char *utc = dup_time(seconds, FALSE);
-	g_autofree char *remark = dup_remark(manifest, is_in_force);
+	gboolean is_undone = generation_is_undone(directory, number);
+	g_autofree char *remark = dup_remark(manifest, is_in_force, is_undone);
 
 	output_print("%" G_GUINT64_FORMAT "\t%s%s\n", number, local, remark);
 	output_begin_object(NULL);
 	output_add_number("generation", number);
 	output_add_text("time", utc);
 	output_add_boolean("in_force", is_in_force);
+	output_add_boolean("undone", is_undone);
 	output_add_boolean("damaged", manifest == NULL);
 	output_add_boolean("report_only", manifest != NULL && manifest->report_only);
 	if (manifest != NULL && manifest->rollback_of >= 0)
@@ -67,7 +71,7 @@ print_all(const CommandContext *context, GError **error)
 	if (snapshot == NULL || !plan_find_in_force(snapshot, &current, ignored, error))
 		return EXIT_NO_POSTFIX;
 	g_autofree char *directory = generation_dup_directory(snapshot->config_directory);
-	g_autoptr(GArray) numbers = generation_list(directory, error);
+	g_autoptr(GArray) numbers = generation_list_all(directory, error);
 	if (numbers == NULL)
 		return EXIT_NO_POSTFIX;
 	output_begin_list("history");

@@ -3,10 +3,12 @@
 #include "checks.h"
 #include "confirm.h"
 #include "document.h"
+#include "expiry.h"
 #include "hole.h"
 #include "maincf.h"
 #include "output.h"
 #include "plan.h"
+#include "proof.h"
 #include "snapshot.h"
 #include "socket.h"
 #include "steps.h"
@@ -196,6 +198,34 @@ look_at_file(Status *status, GError **error)
 	return TRUE;
 }
 
+/* That something can't be seen from here is nothing that is off. */
+static void
+look_at_listeners(const Status *status)
+{
+	if (!status->snapshot->is_running)
+		return;
+	g_autoptr(GPtrArray) proofs = proof_try(status->snapshot);
+	guint n_good = 0;
+
+	output_begin_list("listeners");
+	for (guint i = 0; i < proofs->len; i++) {
+		const Proof *proof = proofs->pdata[i];
+		const OutputField fields[] = {
+			{ "service", proof->service },
+			{ "address", proof->address },
+			{ "proof", proof_word(proof->grade) },
+		};
+		output_add_record(fields, G_N_ELEMENTS(fields));
+		n_good += proof->grade == FINGER_GOOD;
+		if (proof->grade == FINGER_NOT_PROVED)
+			command_note("%s was not proved: %s", proof->service, proof->seen);
+		else
+			proof_report(proof, status->file->findings);
+	}
+	output_end();
+	output_print("listeners: %u of %u proved\n", n_good, proofs->len);
+}
+
 static void
 report(const Status *status)
 {
@@ -252,7 +282,10 @@ look(Status *status, GError **error)
 	find_reload_owed(status);
 	find_report_only(status);
 	find_unconfirmed(status);
+	expiry_find(status->in_force.settings, g_get_real_time() / G_USEC_PER_SEC,
+		    status->file->findings);
 	report(status);
+	look_at_listeners(status);
 	hole_visit(status->in_force.settings, status->snapshot, note_hole, NULL);
 	return findings_n(status->file->findings) > 0 ? EXIT_CHANGES : EXIT_DONE;
 }
@@ -302,10 +335,12 @@ const Command command_status = {
 	.name = "status",
 	.summary = "show what is in force, and what is off",
 	.help = "Shows which generation is in force, whether its rules are enforced and policyd answers\n"
-		"for them, whether the settings file still says the same, and what policyd has answered\n"
-		"since it began, where it serves a socket. What is off is said on standard error: values\n"
-		"that somebody edited, a reload that is owed, reviews that are due, rules that only report.\n"
-		"Mail that Postfix takes in without asking policyd is noted.\n"
+		"for them, whether the listeners serve mail clients so, with the certificates of the files,\n"
+		"whether the settings file still says the same, and what policyd has answered since it\n"
+		"began, where it serves a socket. What is off is said on standard error: values that\n"
+		"somebody edited, a reload that is owed, certificates that end within 14 days, reviews that\n"
+		"are due, rules that only report. Mail that Postfix takes in without asking policyd is\n"
+		"noted, and what could not be proved.\n"
 		"Nothing is changed.\n",
 	.statuses = "0 all is well, 1 something is off, 64 usage, 69 Postfix",
 	.example = "tlsmap status || echo 'look at the TLS settings'",

@@ -2,6 +2,7 @@
 /* enforce: what apply and rollback share: take all steps, and say what came of it. */
 #include "enforce.h"
 
+#include "condition.h"
 #include "output.h"
 
 /* When daemons that start take the new settings. */
@@ -41,12 +42,16 @@ report(const Apply *apply)
 
 /* Whatever else failed: what was committed is to be undone. */
 static void
-await_confirmation(const Apply *apply)
+await_confirmation(Apply *apply)
 {
 	g_autoptr(GError) error = NULL;
 
 	if (apply->confirm_seconds == 0 || !apply->is_committed)
 		return;
+	/* What was noted before the commit was for a run that dies: the proof took its time. */
+	g_autoptr(GError) unnoted = NULL;
+	if (condition_note(apply, &unnoted) != EXIT_DONE)
+		g_debug("the time to confirm: %s", unnoted->message);
 	if (!confirm_start_waiting(apply->snapshot->config_directory, &apply->confirmation, &error))
 		command_complain("nothing waits to undo generation %" G_GUINT64_FORMAT
 				 ", the next apply or rollback does: %s",

@@ -33,6 +33,9 @@ gboolean file_exchange(const char *path, const char *other, GError **error)
 gboolean file_rename(const char *old_path, const char *new_path, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 
+/* Remove a file; one that is not there is gone already. */
+gboolean file_remove(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Remove a directory and all below it; one that is not there is gone already. */
 gboolean file_remove_tree(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -15,7 +15,7 @@
 /* How many generations are kept, and how long one that is not in force any more. */
 #define KEPT 10
 #define KEPT_SECONDS ((gint64)24 * 60 * 60)
-/* What marks the number of a generation that never came into force as used. */
+/* What marks the number of a generation that is not to be in force again as used. */
 #define WITHDRAWN ".withdrawn"
 
 GQuark
@@ -104,11 +104,44 @@ add_numbers(const char *directory, const char *suffix, GArray *numbers, GError *
 }
 
 GArray *
-generation_list(const char *directory, GError **error)
+generation_list_all(const char *directory, GError **error)
 {
 	g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint64));
 
 	return add_numbers(directory, "", numbers, error) ? g_steal_pointer(&numbers) : NULL;
+}
+
+static char *
+dup_mark(const char *directory, guint64 number)
+{
+	return g_strdup_printf("%s/%" G_GUINT64_FORMAT WITHDRAWN, directory, number);
+}
+
+gboolean
+generation_is_undone(const char *directory, guint64 number)
+{
+	g_autofree char *mark = dup_mark(directory, number);
+
+	return g_file_test(mark, G_FILE_TEST_EXISTS);
+}
+
+gboolean
+generation_mark_undone(const char *directory, guint64 number, GError **error)
+{
+	g_autofree char *mark = dup_mark(directory, number);
+
+	return file_make_directory(mark, error);
+}
+
+GArray *
+generation_list(const char *directory, GError **error)
+{
+	GArray *numbers = generation_list_all(directory, error);
+
+	for (guint i = numbers != NULL ? numbers->len : 0; i-- > 0;)
+		if (generation_is_undone(directory, g_array_index(numbers, guint64, i)))
+			g_array_remove_index(numbers, i);
+	return numbers;
 }
 
 gboolean
@@ -126,10 +159,10 @@ gboolean
 generation_withdraw(const char *directory, guint64 number, GError **error)
 {
 	g_autofree char *place = g_strdup_printf("%s/%" G_GUINT64_FORMAT, directory, number);
-	g_autofree char *mark = g_strconcat(place, WITHDRAWN, NULL);
 
 	/* The mark first: a run that dies here has used the number all the same. */
-	return (number == 0 || file_make_directory(mark, error)) && file_remove_tree(place, error);
+	return (number == 0 || generation_mark_undone(directory, number, error)) &&
+	       file_remove_tree(place, error);
 }
 
 /* manifest.json */
@@ -342,12 +375,29 @@ generation_time(const char *directory, guint64 number)
 	return stat(path, &status) == 0 ? status.st_mtime : 0;
 }
 
+static gboolean
+prune_undone(const char *directory, gint64 now, GError **error)
+{
+	g_autoptr(GArray) numbers = generation_list_all(directory, error);
+
+	if (numbers == NULL)
+		return FALSE;
+	for (guint i = 0; i < numbers->len; i++) {
+		guint64 number = g_array_index(numbers, guint64, i);
+		if (generation_is_undone(directory, number) &&
+		    now - generation_time(directory, number) > KEPT_SECONDS &&
+		    !generation_withdraw(directory, number, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 gboolean
 generation_prune(const char *directory, gint64 now, GError **error)
 {
 	g_autoptr(GArray) numbers = generation_list(directory, error);
 
-	if (numbers == NULL)
+	if (numbers == NULL || !prune_undone(directory, now, error))
 		return FALSE;
 	for (guint i = 0; i + KEPT < numbers->len; i++) {
 		guint64 number = g_array_index(numbers, guint64, i);

@@ -42,8 +42,18 @@ char *generation_dup_directory(const char *config_directory);
 /* CONFIG_DIR/tlsgate/gen/N/FILE; the caller frees it. */
 char *generation_dup_path(const char *directory, guint64 number, const char *file);
 
-/* All numbers that are there, rising; empty where directory is not there. */
+/* All numbers that are there, rising; empty where directory is not there. Those that were undone
+ * are left out. */
 GArray *generation_list(const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Those that were undone too. */
+GArray *generation_list_all(const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Note that a generation which was in force is not any more, and never was to be. It stays until
+ * generation_prune(), for sessions that began meanwhile. */
+gboolean generation_mark_undone(const char *directory, guint64 number, GError **error)
+	G_GNUC_WARN_UNUSED_RESULT;
+gboolean generation_is_undone(const char *directory, guint64 number);
 
 /* Remove a generation that never came into force. Its number is not given again (but for 0, which
  * is built anew). One that is not there is no error. */
@@ -59,8 +69,8 @@ Manifest *generation_load(const char *directory, guint64 number, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 
 /* Remove old generations: all but gen/0, the last 10 and those that were still in force less than a
- * day ago, which a long session may ask for. now: seconds since the epoch. FALSE with error; some
- * may be gone then. */
+ * day ago, which a long session may ask for; of those that were undone all that are older than a
+ * day. now: seconds since the epoch. FALSE with error; some may be gone then. */
 gboolean generation_prune(const char *directory, gint64 now, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 

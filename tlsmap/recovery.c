@@ -11,9 +11,7 @@
 #include "generation.h"
 #include "maincf.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #define NOTE_FILE "unfinished"
 #define NO_MAIN_CF "-"
@@ -48,12 +46,7 @@ recovery_forget(const char *config_directory, GError **error)
 {
 	g_autofree char *path = dup_path(config_directory);
 
-	if (unlink(path) == 0 || errno == ENOENT)
-		return TRUE;
-	int saved = errno;
-	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved), "can't remove %s: %s",
-		    path, g_strerror(saved));
-	return FALSE;
+	return file_remove(path, error);
 }
 
 /* The note is renamed into place whole; one that can't be read says nothing. */

@@ -11,8 +11,10 @@
 #include "condition.h"
 #include "file.h"
 #include "maincf.h"
+#include "postfix.h"
 #include "recovery.h"
 #include "socket.h"
+#include "trial.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +24,6 @@
 
 /* How long the service may take to answer after the reload. */
 #define ANSWER_SECONDS 15
-/* Until then a process of before the reload may still answer (seen with Postfix 3.7). */
-#define SETTLE_MICROSECONDS (2 * G_USEC_PER_SEC)
 
 #define LOCK_FILE "lock"
 #define RELOAD_OWED_FILE "reload-owed"
@@ -34,6 +34,7 @@ apply_clear(Apply *apply)
 	stage_clear(&apply->stage);
 	g_clear_pointer(&apply->plan, plan_free);
 	g_clear_pointer(&apply->snapshot, snapshot_free);
+	g_clear_pointer(&apply->proof_before, g_ptr_array_unref);
 	if (apply->lock > 0)
 		close(apply->lock);
 	apply->lock = 0;
@@ -60,12 +61,6 @@ steps_is_reload_owed(const Snapshot *snapshot)
 		g_build_filename(snapshot->config_directory, "tlsgate", RELOAD_OWED_FILE, NULL);
 
 	return g_file_test(path, G_FILE_TEST_EXISTS);
-}
-
-static char *
-dup_config_path(const Apply *apply, const char *file)
-{
-	return g_build_filename(apply->snapshot->config_directory, file, NULL);
 }
 
 /* look: what is there. Changes nothing; the lock needs to know where. */
@@ -205,14 +200,16 @@ build_generation(Apply *apply, GError **error)
 }
 
 /* A generation that never came into force must not be taken for one that did; its number stays
- * used. */
+ * used. One that did is still asked for by the sessions that began then. */
 static ExitCode
 withdraw_generation(Apply *apply, GError **error)
 {
 	const Plan *plan = apply->plan;
 
 	return written(
-		generation_withdraw(plan->directory, plan->number, error) &&
+		(apply->was_committed
+			 ? generation_mark_undone(plan->directory, plan->number, error)
+			 : generation_withdraw(plan->directory, plan->number, error)) &&
 			(plan->origin != NULL || generation_withdraw(plan->directory, 0, error)) &&
 			recovery_forget(apply->snapshot->config_directory, error),
 		error);
@@ -275,7 +272,7 @@ static ExitCode
 replace(Apply *apply, const char *file, GBytes *content, GBytes *expected, gboolean *is_replaced,
 	GError **error)
 {
-	g_autofree char *path = dup_config_path(apply, file);
+	g_autofree char *path = g_build_filename(apply->snapshot->config_directory, file, NULL);
 	FileReplacement replacement;
 	gboolean done = file_replace(path, content, expected, &replacement, error);
 
@@ -291,20 +288,12 @@ replace(Apply *apply, const char *file, GBytes *content, GBytes *expected, gbool
 }
 
 static gboolean
-run_reload(const Apply *apply, GError **error)
+run_reload(Apply *apply, GError **error)
 {
-	const char *const argv[] = { "postfix", "-c", apply->snapshot->config_directory, "reload",
-				     NULL };
-	g_auto(ChildResult) result = { 0 };
-
-	if (!child_run(argv, NULL, &result, error))
+	if (!postfix_reload(apply->snapshot->config_directory, error))
 		return FALSE;
-	if (result.status == 0)
-		return TRUE;
-	g_autofree char *line = child_dup_first_line(result.errors);
-	g_set_error(error, SNAPSHOT_ERROR, 0, "postfix reload failed (status %d): %s",
-		    result.status, line);
-	return FALSE;
+	apply->reloaded = g_get_monotonic_time();
+	return TRUE;
 }
 
 /* service: the master.cf entry, before anything asks it. */
@@ -319,7 +308,7 @@ static ExitCode
 install_service(Apply *apply, GError **error)
 {
 	ExitCode code = replace(apply, "master.cf", apply->stage.master_cf,
-				apply->snapshot->master_cf, &apply->is_service_installed, error);
+				apply->snapshot->master_cf, &apply->is_master_cf_new, error);
 
 	if (code != EXIT_DONE || !apply->snapshot->is_running)
 		return code;
@@ -329,7 +318,7 @@ install_service(Apply *apply, GError **error)
 static ExitCode
 restore_service(Apply *apply, GError **error)
 {
-	if (!apply->is_service_installed)
+	if (!apply->is_master_cf_new)
 		return EXIT_DONE;
 	gboolean is_restored = FALSE;
 	ExitCode code = replace(apply, "master.cf", apply->snapshot->master_cf,
@@ -355,13 +344,10 @@ await_answer(Apply *apply, GError **error)
 	g_autofree char *path = g_build_filename(apply->snapshot->queue_directory, socket, NULL);
 	guint64 number = apply->plan->number;
 	g_autoptr(GError) failure = NULL;
-	gint64 reloaded = g_get_monotonic_time();
 	gboolean answers = socket_await(path, number, ANSWER_SECONDS, &failure);
 
 	if (answers && service_is_new(apply)) {
-		gint64 left = reloaded + SETTLE_MICROSECONDS - g_get_monotonic_time();
-		if (left > 0)
-			g_usleep(left);
+		trial_settle(apply);
 		answers = socket_await(path, number, ANSWER_SECONDS, &failure);
 	}
 	if (answers)
@@ -395,12 +381,7 @@ forget_reload(Apply *apply, GError **error)
 {
 	g_autofree char *path = dup_path(apply, RELOAD_OWED_FILE);
 
-	if (unlink(path) == 0 || errno == ENOENT)
-		return EXIT_DONE;
-	int saved = errno;
-	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved), "can't remove %s: %s",
-		    path, g_strerror(saved));
-	return EXIT_NO_WRITE;
+	return written(file_remove(path, error), error);
 }
 
 /* A reload that an earlier run owes stays owed. */
@@ -416,12 +397,22 @@ needs_confirmation(const Apply *apply)
 	return has_changes(apply) && apply->confirm_seconds > 0;
 }
 
+/* A run that dies while main.cf is another has not come about. */
+static ExitCode
+note_commit(Apply *apply, GError **error)
+{
+	return written(recovery_note(apply->snapshot->config_directory, apply->plan->number,
+				     apply->stage.main_cf, error),
+		       error);
+}
+
 static ExitCode
 commit(Apply *apply, GError **error)
 {
-	if (!recovery_note(apply->snapshot->config_directory, apply->plan->number,
-			   apply->stage.main_cf, error))
-		return exitcode_of_write(*error);
+	ExitCode code = note_commit(apply, error);
+
+	if (code != EXIT_DONE)
+		return code;
 	return replace(apply, "main.cf", apply->stage.main_cf, apply->snapshot->main_cf,
 		       &apply->is_committed, error);
 }
@@ -431,6 +422,30 @@ static ExitCode
 forget_note(Apply *apply, GError **error)
 {
 	return written(recovery_forget(apply->snapshot->config_directory, error), error);
+}
+
+/* Where the proof failed. A run that dies on the way back leaves word, as on the way there. */
+static ExitCode
+take_back_commit(Apply *apply, GError **error)
+{
+	gboolean is_back = FALSE;
+
+	if (!apply->is_committed)
+		return EXIT_DONE;
+	ExitCode code = note_reload(apply, error);
+	if (code == EXIT_DONE)
+		code = replace(apply, "main.cf", apply->snapshot->main_cf, apply->stage.main_cf,
+			       &is_back, error);
+	if (!is_back) {
+		/* What is in force stays, and no word against it. */
+		forget_note(apply, NULL);
+		forget_reload(apply, NULL);
+		return code;
+	}
+	apply->is_committed = FALSE;
+	apply->was_committed = TRUE;
+	apply->was_reload_owed = !run_reload(apply, code == EXIT_DONE ? error : NULL);
+	return code == EXIT_DONE && apply->was_reload_owed ? EXIT_NO_POSTFIX : code;
 }
 
 /* The service goes when nothing asks it any more. */
@@ -444,10 +459,8 @@ service_goes(const Apply *apply)
 static ExitCode
 remove_service(Apply *apply, GError **error)
 {
-	gboolean is_removed = FALSE;
-
 	return replace(apply, "master.cf", apply->stage.master_cf, apply->snapshot->master_cf,
-		       &is_removed, error);
+		       &apply->is_master_cf_new, error);
 }
 
 static gboolean
@@ -491,14 +504,16 @@ static const Step steps[] = {
 	{ "generation", has_changes, build_generation, withdraw_generation },
 	{ "stage", has_changes, make_stage, NULL },
 	{ "policyd", is_spawned, check_policyd, NULL },
+	{ "listeners", trial_is_due, trial_look_before, NULL },
 	{ "service", service_is_new, install_service, restore_service },
 	{ "answer", must_answer, await_answer, NULL },
 	{ "note", has_changes, note_reload, take_back_note },
 	{ "confirmation", needs_confirmation, condition_note, condition_forget },
-	{ "commit", has_changes, commit, NULL },
-	{ "committed", has_changes, forget_note, NULL },
-	{ "old service", service_goes, remove_service, NULL },
+	{ "commit", has_changes, commit, take_back_commit },
+	{ "committed", has_changes, forget_note, note_commit },
+	{ "old service", service_goes, remove_service, restore_service },
 	{ "reload", must_reload, reload, NULL },
+	{ "proof", trial_is_open, trial_prove, NULL },
 	{ "old generations", has_changes, prune, NULL },
 };
 
@@ -515,11 +530,14 @@ undo(Apply *apply, size_t n)
 					  "this step could not be undone: %s",
 					  failure != NULL ? failure->message
 							  : "see the other errors");
+		/* What main.cf names stays, with the service that it asks. */
+		if (steps[n].undo == take_back_commit && apply->is_committed)
+			return;
 	}
 }
 
-/* Behind the commit there is no way back, only on: the first failure is kept, and the reload comes
- * all the same, because new processes read the new main.cf already. */
+/* Behind the commit there is no way back, only on, until the proof: the first failure is kept, and
+ * the reload comes all the same, because new processes read the new main.cf already. */
 ExitCode
 steps_run(Apply *apply, GError **error)
 {
@@ -538,9 +556,9 @@ steps_run(Apply *apply, GError **error)
 			if (failure != NULL)
 				g_propagate_error(error, g_steal_pointer(&failure));
 		}
-		if (!apply->is_committed) {
+		if (!apply->is_committed || steps[n].run == trial_prove) {
 			undo(apply, n + 1);
-			return first;
+			break;
 		}
 	}
 	/* "Refused" would say that nothing was changed. */

@@ -29,10 +29,13 @@ typedef struct {
 	Snapshot *snapshot;
 	Plan *plan;
 	Stage stage;
+	GPtrArray *proof_before; /* of Proof: what the listeners did; NULL: not looked at */
+	gint64 reloaded;         /* monotonic time of the last reload */
 	int lock;
 	gboolean is_nothing_to_do;
-	gboolean is_service_installed;
+	gboolean is_master_cf_new; /* it has the service, or has it no more */
 	gboolean is_committed;     /* main.cf is the new one */
+	gboolean was_committed;    /* it was, and is not any more */
 	Confirmation confirmation; /* what is noted; with confirm_seconds */
 	gboolean is_overdue;       /* the generation in force is to be undone first */
 	gboolean was_reload_owed;  /* before this run */
@@ -50,5 +53,6 @@ gboolean steps_is_reload_owed(const Snapshot *snapshot);
 ExitCode steps_confirm(Apply *apply, GError **error);
 
 /* Take all steps; when one fails, the ones before it are undone in reverse, unless main.cf was
- * committed. EXIT_DONE, or why not: then error is set, or findings say it. */
+ * committed: then only where a listener fails its proof. EXIT_DONE, or why not: then error is set,
+ * or findings say it. */
 ExitCode steps_run(Apply *apply, GError **error);

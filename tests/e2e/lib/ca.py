@@ -112,7 +112,8 @@ class Authorities:
                 job.result()
 
     def issue(self, name: str, subject: str, san: str, issuer: str | None = "ca",
-              expired: bool = False, usage: str = "serverAuth,clientAuth") -> Certificate:
+              expired: bool = False, usage: str = "serverAuth,clientAuth",
+              days: int = 30) -> Certificate:
         """Make one more certificate; issuer None makes it self-signed."""
         if expired:
             return self._issue_expired(name, subject, san)
@@ -122,7 +123,7 @@ class Authorities:
         if issuer is not None:
             extensions.append("authorityKeyIdentifier=keyid")
             signer = ["-CA", self[issuer].pem, "-CAkey", self[issuer].key]
-        return self._request(name, subject, extensions, ["-x509", "-days", "30", *signer])
+        return self._request(name, subject, extensions, ["-x509", "-days", str(days), *signer])
 
     def _authority(self, name: str, subject: str) -> Certificate:
         return self._request(name, subject, [

@@ -43,14 +43,17 @@ class Tlsmap:
         return self._world.gateway.config_dir / "tls-settings.json"
 
     def run(self, *arguments: str, document: Document | str | None = None,
-            ) -> subprocess.CompletedProcess[str]:
-        """Run a command on the gateway, with this document written before, if there is one."""
+            first: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command on the gateway, with this document written before, if there is one.
+
+        Programs in the folder first are found before all others."""
         if document is not None:
             self.settings.write_text(document if isinstance(document, str)
                                      else json.dumps(document, indent=2))
         command = [self.program, "-c", self._world.gateway.config_dir, *arguments]
+        path = f"{first}:{os.environ['PATH']}" if first else os.environ["PATH"]
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              check=False)
+                              check=False, env=os.environ | {"PATH": path})
 
     def apply(self, document: Document, *arguments: str) -> str:
         """Apply a document, which must work, and wait until no process of before serves clients."""
