@@ -152,12 +152,6 @@ file_exchange(const char *path, const char *other, GError **error)
 	return file_sync(directory, error);
 }
 
-gboolean
-file_remove(const char *path, GError **error)
-{
-	return unlink(path) == 0 || errno == ENOENT || fail(error, "can't remove", path);
-}
-
 static int
 remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk)
 {
