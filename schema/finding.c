@@ -120,6 +120,10 @@ static const Kind kinds[] = {
 	[FINDING_RELOAD_NEEDED] = { "reload-needed", SEVERITY_ERROR },
 	[FINDING_UNCONFIRMED] = { "unconfirmed", SEVERITY_ERROR },
 	[FINDING_UNUSABLE_FILE] = { "unusable-file", SEVERITY_ERROR },
+	[FINDING_LEFT_TO_POSTFIX] = { "left-to-postfix", SEVERITY_INFO },
+	[FINDING_NOT_IN_DOCUMENT] = { "not-in-document", SEVERITY_WARNING },
+	[FINDING_ROW_NOT_IN_DOCUMENT] = { "row-not-in-document", SEVERITY_WARNING },
+	[FINDING_SERVICE_LEFT_OUT] = { "service-left-out", SEVERITY_INFO },
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == N_FINDINGS);
 
@@ -363,9 +367,11 @@ print_finding(const Finding *finding, const FindingStyle *style, FILE *stream)
 void
 findings_print(const Findings *findings, const FindingStyle *style, FILE *stream)
 {
-	size_t total = findings->counts[SEVERITY_ERROR] + findings->counts[SEVERITY_WARNING];
+	size_t total = 0;
 	size_t shown = MIN(findings->array->len, MAX_PRINTED);
 
+	for (size_t i = 0; i < N_SEVERITIES; i++)
+		total += findings->counts[i];
 	for (size_t i = 0; i < shown; i++)
 		print_finding(findings_nth(findings, i), style, stream);
 	if (total > shown)
@@ -381,7 +387,14 @@ finding_severity(FindingId id)
 const char *
 finding_severity_word(FindingId id)
 {
-	return kinds[id].severity == SEVERITY_ERROR ? "error" : "warning";
+	static const char *const words[] = {
+		[SEVERITY_ERROR] = "error",
+		[SEVERITY_WARNING] = "warning",
+		[SEVERITY_INFO] = "info",
+	};
+	G_STATIC_ASSERT(G_N_ELEMENTS(words) == N_SEVERITIES);
+
+	return words[kinds[id].severity];
 }
 
 const char *

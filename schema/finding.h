@@ -5,7 +5,8 @@
 #include <glib.h>
 #include <stdio.h>
 
-typedef enum { SEVERITY_ERROR, SEVERITY_WARNING, N_SEVERITIES } Severity;
+/* SEVERITY_INFO is to be known and asks for nothing: only import and audit say it. */
+typedef enum { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_INFO, N_SEVERITIES } Severity;
 
 /* Every kind of finding; finding.c has the printed identifier and the severity of each. */
 typedef enum {
@@ -108,6 +109,11 @@ typedef enum {
 	FINDING_REPORT_ONLY,
 	FINDING_UNCONFIRMED,
 	FINDING_UNUSABLE_FILE,
+	/* What import can't say, or leaves where it is. */
+	FINDING_LEFT_TO_POSTFIX,
+	FINDING_NOT_IN_DOCUMENT,
+	FINDING_ROW_NOT_IN_DOCUMENT,
+	FINDING_SERVICE_LEFT_OUT,
 	N_FINDINGS
 } FindingId;
 
@@ -161,7 +167,7 @@ typedef struct {
 /* Print all located findings, one a line; after the first 100 only how many more there are. */
 void findings_print(const Findings *findings, const FindingStyle *style, FILE *stream);
 
-/* "error" or "warning" / the printed identifier; static. */
+/* "error", "warning" or "info" / the printed identifier; static. */
 const char *finding_severity_word(FindingId id);
 Severity finding_severity(FindingId id);
 const char *finding_identifier(FindingId id);

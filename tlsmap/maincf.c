@@ -358,6 +358,51 @@ compare_equal(const char *old_value, const char *new_value)
 	return CHANGE_EQUAL;
 }
 
+static gboolean
+same_words(const char *one, const char *other)
+{
+	return g_ascii_strcasecmp(one, other) == 0;
+}
+
+/* The old words for a floor and the new ones. */
+static gboolean
+same_floors(const char *one, const char *other)
+{
+	int floor, other_floor;
+
+	return protocols_read_floor(one, &floor) && protocols_read_floor(other, &other_floor) &&
+	       floor == other_floor;
+}
+
+static gboolean
+is_separator(char c)
+{
+	return c == ' ' || c == ',' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* A list with one blank between its elements. */
+static char *
+dup_squeezed(const char *list)
+{
+	GString *squeezed = g_string_new(NULL);
+
+	for (const char *p = list; *p != '\0'; p++)
+		if (!is_separator(*p))
+			g_string_append_c(squeezed, *p);
+		else if (squeezed->len > 0 && !is_separator(p[1]) && p[1] != '\0')
+			g_string_append_c(squeezed, ' ');
+	return g_string_free(squeezed, FALSE);
+}
+
+static gboolean
+same_lists(const char *one, const char *other)
+{
+	g_autofree char *left = dup_squeezed(one);
+	g_autofree char *right = dup_squeezed(other);
+
+	return strcmp(left, right) == 0;
+}
+
 /* Debian's main.cf.tls and RHEL's main.cf. */
 static const char *const stock_smtpd_level[] = { "may", NULL };
 static const char *const stock_smtp_level[] = { "may", NULL };
@@ -371,44 +416,57 @@ static const char *const stock_smtp_cafile[] = { "/etc/pki/tls/certs/ca-bundle.c
 
 static const MainCfParameter parameters[] = {
 	{ "smtpd_tls_security_level", MAINCF_VALUE, render_smtpd_level, compare_smtpd_levels,
-	  stock_smtpd_level },
-	{ "smtpd_tls_ask_ccert", MAINCF_VALUE, render_ask_ccert, compare_switches, NULL },
-	{ "smtpd_tls_req_ccert", MAINCF_VALUE, render_req_ccert, compare_switches, NULL },
-	{ "smtpd_tls_chain_files", MAINCF_VALUE, render_smtpd_chain_files, compare_equal, NULL },
-	{ "smtpd_tls_cert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal,
+	  same_words, stock_smtpd_level },
+	{ "smtpd_tls_ask_ccert", MAINCF_VALUE, render_ask_ccert, compare_switches, same_words,
+	  NULL },
+	{ "smtpd_tls_req_ccert", MAINCF_VALUE, render_req_ccert, compare_switches, same_words,
+	  NULL },
+	{ "smtpd_tls_chain_files", MAINCF_VALUE, render_smtpd_chain_files, compare_equal,
+	  same_lists, NULL },
+	{ "smtpd_tls_cert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL,
 	  stock_cert_file },
-	{ "smtpd_tls_key_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal,
+	{ "smtpd_tls_key_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL,
 	  stock_key_file },
-	{ "smtpd_tls_dcert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
-	{ "smtpd_tls_dkey_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
-	{ "smtpd_tls_eccert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
-	{ "smtpd_tls_eckey_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
-	{ "smtpd_tls_CAfile", MAINCF_VALUE, render_smtpd_cafile, compare_anchors, NULL },
-	{ "smtpd_tls_CApath", MAINCF_VALUE, render_smtpd_capath, compare_anchors, stock_capath },
+	{ "smtpd_tls_dcert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL, NULL },
+	{ "smtpd_tls_dkey_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL, NULL },
+	{ "smtpd_tls_eccert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL,
+	  NULL },
+	{ "smtpd_tls_eckey_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL, NULL },
+	{ "smtpd_tls_CAfile", MAINCF_VALUE, render_smtpd_cafile, compare_anchors, NULL, NULL },
+	{ "smtpd_tls_CApath", MAINCF_VALUE, render_smtpd_capath, compare_anchors, NULL,
+	  stock_capath },
 	{ "smtpd_tls_mandatory_protocols", MAINCF_VALUE, render_smtpd_protocols, compare_protocols,
-	  NULL },
-	{ "smtpd_tls_fingerprint_digest", MAINCF_VALUE, render_smtpd_digest, compare_equal, NULL },
-	{ MAINCF_POLICY_PARAMETER, MAINCF_OWN, render_policy, compare_policies, NULL },
-	{ "tlsgate_time_limit", MAINCF_OWN, render_time_limit, compare_equal, NULL },
-	{ "smtpd_recipient_restrictions", MAINCF_LIST, render_token, compare_tokens, NULL },
-	{ "smtpd_data_restrictions", MAINCF_LIST, render_token, compare_tokens, NULL },
-	{ "smtp_tls_security_level", MAINCF_VALUE, render_smtp_level, compare_levels,
+	  same_floors, NULL },
+	{ "smtpd_tls_fingerprint_digest", MAINCF_VALUE, render_smtpd_digest, compare_equal,
+	  same_words, NULL },
+	{ MAINCF_POLICY_PARAMETER, MAINCF_OWN, render_policy, compare_policies, NULL, NULL },
+	{ "tlsgate_time_limit", MAINCF_OWN, render_time_limit, compare_equal, NULL, NULL },
+	{ "smtpd_recipient_restrictions", MAINCF_LIST, render_token, compare_tokens, NULL, NULL },
+	{ "smtpd_data_restrictions", MAINCF_LIST, render_token, compare_tokens, NULL, NULL },
+	{ "smtp_tls_security_level", MAINCF_VALUE, render_smtp_level, compare_levels, same_words,
 	  stock_smtp_level },
-	{ "smtp_tls_policy_maps", MAINCF_VALUE, render_policy_maps, compare_tables, NULL },
-	{ "smtp_tls_chain_files", MAINCF_VALUE, render_smtp_chain_files, compare_equal, NULL },
-	{ "smtp_tls_cert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_key_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_dcert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_dkey_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_eccert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_eckey_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_CAfile", MAINCF_VALUE, render_smtp_cafile, compare_anchors, stock_smtp_cafile },
-	{ "smtp_tls_CApath", MAINCF_VALUE, render_smtp_capath, compare_anchors, stock_capath },
-	{ "smtp_tls_mandatory_protocols", MAINCF_VALUE, render_smtp_protocols, compare_protocols,
+	{ "smtp_tls_policy_maps", MAINCF_VALUE, render_policy_maps, compare_tables, same_lists,
 	  NULL },
-	{ "smtp_tls_fingerprint_digest", MAINCF_VALUE, render_smtp_digest, compare_equal, NULL },
-	{ "smtp_dns_support_level", MAINCF_VALUE, render_dns_support, compare_dnssec, NULL },
-	{ "tls_required_enable", MAINCF_VALUE, render_tls_required, compare_forbidding, NULL },
+	{ "smtp_tls_chain_files", MAINCF_VALUE, render_smtp_chain_files, compare_equal, same_lists,
+	  NULL },
+	{ "smtp_tls_cert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL, NULL },
+	{ "smtp_tls_key_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL, NULL },
+	{ "smtp_tls_dcert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL, NULL },
+	{ "smtp_tls_dkey_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL, NULL },
+	{ "smtp_tls_eccert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL, NULL },
+	{ "smtp_tls_eckey_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL, NULL },
+	{ "smtp_tls_CAfile", MAINCF_VALUE, render_smtp_cafile, compare_anchors, NULL,
+	  stock_smtp_cafile },
+	{ "smtp_tls_CApath", MAINCF_VALUE, render_smtp_capath, compare_anchors, NULL,
+	  stock_capath },
+	{ "smtp_tls_mandatory_protocols", MAINCF_VALUE, render_smtp_protocols, compare_protocols,
+	  same_floors, NULL },
+	{ "smtp_tls_fingerprint_digest", MAINCF_VALUE, render_smtp_digest, compare_equal,
+	  same_words, NULL },
+	{ "smtp_dns_support_level", MAINCF_VALUE, render_dns_support, compare_dnssec, same_words,
+	  NULL },
+	{ "tls_required_enable", MAINCF_VALUE, render_tls_required, compare_forbidding, same_words,
+	  NULL },
 };
 
 size_t
@@ -438,10 +496,11 @@ maincf_is_stock(const MainCfParameter *parameter, const char *value)
 	return parameter->stock != NULL && g_strv_contains(parameter->stock, value);
 }
 
-static gboolean
-is_separator(char c)
+gboolean
+maincf_is_same(const MainCfParameter *parameter, const char *one, const char *other)
 {
-	return c == ' ' || c == ',' || c == '\t' || c == '\r' || c == '\n';
+	return strcmp(one, other) == 0 ||
+	       (parameter->is_same != NULL && parameter->is_same(one, other));
 }
 
 /* The length of the list element at text: to the next separator outside braces. */

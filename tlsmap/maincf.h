@@ -44,6 +44,9 @@ typedef struct {
 	char *(*render)(const MainCfInput *input);
 	/* old or new may be NULL: not set. */
 	ChangeDirection (*compare)(const char *old_value, const char *new_value);
+	/* Whether two values that are set and differ as texts say the same to Postfix; NULL: never.
+	 */
+	gboolean (*is_same)(const char *one, const char *other);
 	/* Values that distributions ship, which are nobody's choice; NULL-terminated, may be NULL.
 	 */
 	const char *const *stock;
@@ -60,6 +63,9 @@ const MainCfParameter *maincf_find(const char *name);
 
 /* Whether value is one that a distribution ships for parameter. */
 gboolean maincf_is_stock(const MainCfParameter *parameter, const char *value);
+
+/* Whether both values say the same to Postfix, however they are spelled. */
+gboolean maincf_is_same(const MainCfParameter *parameter, const char *one, const char *other);
 
 /* Whether a restriction list asks policyd first: our token, in any of Postfix's spellings of a
  * parameter, is its first element. list may be NULL. */

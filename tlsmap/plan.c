@@ -320,6 +320,9 @@ refuse_foreign(const Plan *plan, const MainCfParameter *parameter, const char *l
 		return;
 	if (written == NULL && (g_strcmp0(live, fallback) == 0 || maincf_is_stock(parameter, live)))
 		return;
+	/* Only the spelling would change. */
+	if (written == NULL && wanted != NULL && maincf_is_same(parameter, live, wanted))
+		return;
 	if (written != NULL || parameter->kind == MAINCF_OWN)
 		findings_add_live(
 			findings, FINDING_DRIFT, where,

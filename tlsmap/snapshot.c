@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-/* The parameters whose expanded value is wanted, all in one call. */
-static const char *const expanded_names[] = {
+/* The parameters without whose expanded value nothing can be said. */
+static const char *const needed_names[] = {
 	"config_directory",
 	"mail_version",
 	"queue_directory",
@@ -38,7 +38,6 @@ static const char *const expanded_names[] = {
 	"smtpd_tls_cert_file",
 	"smtpd_tls_dcert_file",
 	"smtpd_tls_eccert_file",
-	"smtpd_tls_chain_files",
 };
 
 GQuark
@@ -104,6 +103,14 @@ snapshot_override(const Snapshot *snapshot, const char *service, const char *par
 			return override->value;
 	}
 	return NULL;
+}
+
+const char *
+snapshot_expanded(const Snapshot *snapshot, const char *name)
+{
+	const char *value = g_hash_table_lookup(snapshot->expanded, name);
+
+	return value != NULL ? value : "";
 }
 
 gboolean
@@ -210,17 +217,16 @@ snapshot_dup_service_line(const char *text)
 static gboolean
 ask_expanded(Snapshot *snapshot, const char *directory, GError **error)
 {
-	const char *arguments[G_N_ELEMENTS(expanded_names) + 2] = { "-x" };
+	static const char *const arguments[] = { "-x", NULL };
 	g_autofree char *output = NULL;
 
-	memcpy(arguments + 1, expanded_names, sizeof expanded_names);
 	if (!snapshot_ask(directory, arguments, &output, NULL, error))
 		return FALSE;
 	snapshot->expanded = snapshot_parse_values(output);
-	for (size_t i = 0; i < G_N_ELEMENTS(expanded_names) - 1; i++)
-		if (!g_hash_table_contains(snapshot->expanded, expanded_names[i])) {
+	for (size_t i = 0; i < G_N_ELEMENTS(needed_names); i++)
+		if (!g_hash_table_contains(snapshot->expanded, needed_names[i])) {
 			g_set_error(error, SNAPSHOT_ERROR, 0, "postconf does not know %s",
-				    expanded_names[i]);
+				    needed_names[i]);
 			return FALSE;
 		}
 	return TRUE;

@@ -26,7 +26,7 @@ typedef struct {
 	char *daemon_directory;
 	GHashTable *values;   /* what main.cf sets: name -> value, unexpanded */
 	GHashTable *defaults; /* of the parameters that tlsmap owns, unexpanded */
-	GHashTable *expanded; /* of a few, as in force */
+	GHashTable *expanded; /* of all, as in force */
 	GPtrArray *overrides; /* of SnapshotOverride: -o in master.cf */
 	char **table_types;   /* postconf -m */
 	char **entries;  /* all of master.cf as postconf -M prints it: a line each, -o included */
@@ -50,6 +50,10 @@ const char *snapshot_value(const Snapshot *snapshot, const char *name);
 /* The value in force of an owned parameter: what main.cf sets, else Postfix's default; unexpanded.
  */
 const char *snapshot_effective(const Snapshot *snapshot, const char *name);
+
+/* The value in force of any parameter, with what its $names stand for; empty where this Postfix
+ * does not know it. */
+const char *snapshot_expanded(const Snapshot *snapshot, const char *name);
 
 /* What a service of master.cf says by -o of a parameter, or NULL; unexpanded. */
 const char *snapshot_override(const Snapshot *snapshot, const char *service, const char *parameter);
