@@ -3,6 +3,7 @@
  * The table in maincf.c is the only list of them: nothing else is ever written. Pure. */
 #pragma once
 
+#include "direction.h"
 #include "settings.h"
 #include "version.h"
 
@@ -33,9 +34,6 @@ typedef struct {
 	const char *table;
 } MainCfInput;
 
-/* What a change of value means for protection. */
-typedef enum { CHANGE_EQUAL, CHANGE_STRICTER, CHANGE_WEAKER } ChangeDirection;
-
 typedef struct {
 	const char *name;
 	MainCfKind kind;
@@ -51,9 +49,6 @@ typedef struct {
 	 */
 	const char *const *stock;
 } MainCfParameter;
-
-/* From one send level to another: stricter only where nothing is lost. */
-ChangeDirection maincf_level_direction(SecurityLevel before, SecurityLevel after);
 
 size_t maincf_n_parameters(void);
 const MainCfParameter *maincf_parameter(size_t n);
