@@ -121,6 +121,7 @@ static const Kind kinds[] = {
 	[FINDING_UNCONFIRMED] = { "unconfirmed", SEVERITY_ERROR },
 	[FINDING_UNUSABLE_FILE] = { "unusable-file", SEVERITY_ERROR },
 	[FINDING_LEFT_TO_POSTFIX] = { "left-to-postfix", SEVERITY_INFO },
+	[FINDING_NEEDS_ADOPT] = { "needs-adopt", SEVERITY_INFO },
 	[FINDING_NOT_IN_DOCUMENT] = { "not-in-document", SEVERITY_WARNING },
 	[FINDING_ROW_NOT_IN_DOCUMENT] = { "row-not-in-document", SEVERITY_WARNING },
 	[FINDING_SERVICE_LEFT_OUT] = { "service-left-out", SEVERITY_INFO },

@@ -30,6 +30,7 @@ typedef struct {
 extern const Command command_apply;
 extern const Command command_check;
 extern const Command command_history;
+extern const Command command_import;
 extern const Command command_init;
 extern const Command command_plan;
 extern const Command command_render;

@@ -12,7 +12,7 @@
 #define ACCEPTED_OPTIONS "-c DIR, -s FILE, --json, --strict, --version and --help"
 
 static const Command *const commands[] = {
-	&command_init,  &command_check,    &command_render,  &command_plan,
+	&command_init,  &command_import,   &command_check,   &command_render, &command_plan,
 	&command_apply, &command_rollback, &command_history, &command_status,
 };
 

@@ -368,6 +368,21 @@ maincf_begins_with_token(const char *list)
 	return list != NULL && is_token(list, element_length(list));
 }
 
+char **
+maincf_split_list(const char *list)
+{
+	GPtrArray *elements = g_ptr_array_new();
+
+	for (const char *p = list; *p != '\0';) {
+		size_t length = element_length(p);
+		if (length > 0)
+			g_ptr_array_add(elements, g_strndup(p, length));
+		p += length > 0 ? length : 1;
+	}
+	g_ptr_array_add(elements, NULL);
+	return (char **)g_ptr_array_free(elements, FALSE);
+}
+
 char *
 maincf_dup_without_token(const char *list)
 {

@@ -66,6 +66,9 @@ gboolean maincf_is_same(const MainCfParameter *parameter, const char *one, const
  * parameter, is its first element. list may be NULL. */
 gboolean maincf_begins_with_token(const char *list);
 
+/* The elements of a list, braces kept whole; the caller frees it. */
+char **maincf_split_list(const char *list);
+
 /* A restriction list without our token, wherever it stands; NULL for NULL. The caller frees it. */
 char *maincf_dup_without_token(const char *list);
 

@@ -227,6 +227,18 @@ output_add_boolean(const char *key, gboolean value)
 		append(output.parts, key, json_object_new_boolean(value));
 }
 
+/* Line ends stand only between tokens, and the object is one line. */
+void
+output_add_json(const char *key, const char *json)
+{
+	g_autofree char *line = g_strdelimit(g_strdup(json), "\r\n", ' ');
+
+	if (!output.is_json)
+		return;
+	append_comma(output.parts);
+	g_string_append_printf(output.parts, "\"%s\":%s", key, g_strchomp(line));
+}
+
 void
 output_add_item(const char *text)
 {

@@ -113,6 +113,39 @@ snapshot_expanded(const Snapshot *snapshot, const char *name)
 	return value != NULL ? value : "";
 }
 
+static gboolean
+is_on(const Snapshot *snapshot, const char *name)
+{
+	return g_ascii_strcasecmp(snapshot_expanded(snapshot, name), "yes") == 0;
+}
+
+/* src/smtpd/smtpd.c, 3.7. */
+char *
+snapshot_dup_receive_level(const Snapshot *snapshot)
+{
+	const char *level = snapshot_expanded(snapshot, "smtpd_tls_security_level");
+
+	if (*level != '\0')
+		return g_ascii_strdown(level, -1);
+	if (is_on(snapshot, "smtpd_enforce_tls"))
+		return g_strdup("encrypt");
+	return g_strdup(is_on(snapshot, "smtpd_use_tls") ? "may" : "none");
+}
+
+/* src/smtp/smtp.c, 3.7. */
+char *
+snapshot_dup_send_level(const Snapshot *snapshot)
+{
+	const char *level = snapshot_expanded(snapshot, "smtp_tls_security_level");
+
+	if (*level != '\0')
+		return g_ascii_strdown(level, -1);
+	if (is_on(snapshot, "smtp_enforce_tls"))
+		return g_strdup(is_on(snapshot, "smtp_tls_enforce_peername") ? "verify"
+									     : "encrypt");
+	return g_strdup(is_on(snapshot, "smtp_use_tls") ? "may" : "none");
+}
+
 gboolean
 snapshot_has_table_type(const Snapshot *snapshot, const char *type)
 {
@@ -238,12 +271,6 @@ dup_expanded(const Snapshot *snapshot, const char *name)
 	return g_strdup(g_hash_table_lookup(snapshot->expanded, name));
 }
 
-static gboolean
-is_yes(const Snapshot *snapshot, const char *name)
-{
-	return g_strcmp0(g_hash_table_lookup(snapshot->expanded, name), "yes") == 0;
-}
-
 /* "myorigin = /etc/mailname" is the first line of that file (postconf(5) myorigin, 3.7). */
 static gboolean
 follow_myorigin(Snapshot *snapshot, GError **error)
@@ -363,10 +390,10 @@ fill(Snapshot *snapshot, const char *directory, GError **error)
 	snapshot->rewriting = (AddressRewriting){
 		.myorigin = snapshot->myorigin,
 		.mydomain = g_hash_table_lookup(snapshot->expanded, "mydomain"),
-		.append_at_myorigin = is_yes(snapshot, "append_at_myorigin"),
-		.append_dot_mydomain = is_yes(snapshot, "append_dot_mydomain"),
-		.allow_percent_hack = is_yes(snapshot, "allow_percent_hack"),
-		.swap_bangpath = is_yes(snapshot, "swap_bangpath"),
+		.append_at_myorigin = is_on(snapshot, "append_at_myorigin"),
+		.append_dot_mydomain = is_on(snapshot, "append_dot_mydomain"),
+		.allow_percent_hack = is_on(snapshot, "allow_percent_hack"),
+		.swap_bangpath = is_on(snapshot, "swap_bangpath"),
 	};
 	return snapshot_ask_running(snapshot, &snapshot->is_running, error);
 }

@@ -55,6 +55,11 @@ const char *snapshot_effective(const Snapshot *snapshot, const char *name);
  * does not know it. */
 const char *snapshot_expanded(const Snapshot *snapshot, const char *name);
 
+/* The level that is in force for all mail, in lower case where Postfix's word is one: what the
+ * parameter says, else what those of before Postfix 2.3 say. The caller frees it. */
+char *snapshot_dup_receive_level(const Snapshot *snapshot);
+char *snapshot_dup_send_level(const Snapshot *snapshot);
+
 /* What a service of master.cf says by -o of a parameter, or NULL; unexpanded. */
 const char *snapshot_override(const Snapshot *snapshot, const char *service, const char *parameter);
 
