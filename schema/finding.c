@@ -125,6 +125,22 @@ static const Kind kinds[] = {
 	[FINDING_NOT_IN_DOCUMENT] = { "not-in-document", SEVERITY_WARNING },
 	[FINDING_ROW_NOT_IN_DOCUMENT] = { "row-not-in-document", SEVERITY_WARNING },
 	[FINDING_SERVICE_LEFT_OUT] = { "service-left-out", SEVERITY_INFO },
+	[FINDING_ALL_CLIENT_CERTIFICATES] = { "all-client-certificates", SEVERITY_WARNING },
+	[FINDING_DEAD_ROWS] = { "dead-rows", SEVERITY_WARNING },
+	[FINDING_DEFAULT_CA_TRUSTED] = { "default-ca-trusted", SEVERITY_WARNING },
+	[FINDING_FLOOR_AT_MAY] = { "floor-at-may", SEVERITY_INFO },
+	[FINDING_NO_RECEIVED_HEADER] = { "no-received-header", SEVERITY_INFO },
+	[FINDING_NOT_AS_DOCUMENT] = { "not-as-document", SEVERITY_WARNING },
+	[FINDING_OBSOLETE_PARAMETER] = { "obsolete-parameter", SEVERITY_WARNING },
+	[FINDING_OLD_PROTOCOL] = { "old-protocol", SEVERITY_WARNING },
+	[FINDING_OPEN_WAY] = { "open-way", SEVERITY_INFO },
+	[FINDING_OTHER_TABLE] = { "other-table", SEVERITY_INFO },
+	[FINDING_PERMIT_BEFORE_CHECK] = { "permit-before-check", SEVERITY_WARNING },
+	[FINDING_POSTSCREEN_LEVEL] = { "postscreen-level", SEVERITY_WARNING },
+	[FINDING_SENDER_DEPENDENT_ROUTE] = { "sender-dependent-route", SEVERITY_WARNING },
+	[FINDING_SERVICE_DIFFERS] = { "service-differs", SEVERITY_INFO },
+	[FINDING_TLS_LOG_LEVEL] = { "tls-log-level", SEVERITY_INFO },
+	[FINDING_WEAKER_THAN_DOCUMENT] = { "weaker-than-document", SEVERITY_ERROR },
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == N_FINDINGS);
 

@@ -28,6 +28,7 @@ typedef struct {
 } Command;
 
 extern const Command command_apply;
+extern const Command command_audit;
 extern const Command command_check;
 extern const Command command_history;
 extern const Command command_import;

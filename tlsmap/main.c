@@ -13,7 +13,7 @@
 
 static const Command *const commands[] = {
 	&command_init,  &command_import,   &command_check,   &command_render, &command_plan,
-	&command_apply, &command_rollback, &command_history, &command_status,
+	&command_apply, &command_rollback, &command_history, &command_status, &command_audit,
 };
 
 static const char options_help[] =
