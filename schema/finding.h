@@ -109,7 +109,7 @@ typedef enum {
 	FINDING_REPORT_ONLY,
 	FINDING_UNCONFIRMED,
 	FINDING_UNUSABLE_FILE,
-	/* What import can't say, or leaves where it is. */
+	/* What import leaves out: it can't be said, or stays where it is. */
 	FINDING_LEFT_TO_POSTFIX,
 	FINDING_NEEDS_ADOPT,
 	FINDING_NOT_IN_DOCUMENT,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* auditor: what in the live Postfix, main.cf and master.cf, is not as the document says, or makes
- * what it says untrue. Pure.
+ * what it says untrue. Changes nothing.
  *
  * What apply would refuse is obstacle.c's and plan.c's to say. One row of the table at the end is
  * one identifier; finding.c has its severity. */

@@ -124,7 +124,7 @@ read_reuse(Row *row, const char *value)
 static const struct {
 	const char *name;
 	gboolean may_repeat;
-	void (*read)(Row *row, const char *value);
+	void (*take)(Row *row, const char *value);
 } attributes[] = {
 	{ "match", TRUE, read_match },
 	{ "tafile", TRUE, read_anchor },
@@ -149,7 +149,7 @@ read_attribute(Row *row, const char *text)
 		    !attributes[i].may_repeat)
 			row->reason = g_strdup_printf("has %s twice", name);
 		else
-			attributes[i].read(row, equals + 1);
+			attributes[i].take(row, equals + 1);
 		return;
 	}
 	row->reason = g_strdup_printf("has \"%s\", for which the document has no key", text);

@@ -116,7 +116,8 @@ def something_is_found(identifier, where, values, master, document):
 def table_of_findings():
     """{identifier: severity} of what finding.h says audit finds."""
     enum = (ROOT / 'schema' / 'finding.h').read_text().split('/* What audit finds')[1].split('N_FINDINGS')[0]
-    kinds = dict(re.findall(r'\[(FINDING_\w+)\] = \{ "[^"]+", SEVERITY_(\w+) \}', (ROOT / 'schema' / 'finding.c').read_text()))
+    kinds = dict(re.findall(r'\[(FINDING_\w+)\] = \{ "[^"]+", SEVERITY_(\w+) \}',
+                            (ROOT / 'schema' / 'finding.c').read_text()))
     return {code[len('FINDING_'):].lower().replace('_', '-'): kinds[code].lower()
             for code in re.findall(r'FINDING_\w+', enum)}
 

@@ -20,7 +20,6 @@ SNAKEOIL = {'smtpd_tls_cert_file': '/etc/ssl/certs/ssl-cert-snakeoil.pem',
             'smtpd_tls_key_file': '/etc/ssl/private/ssl-cert-snakeoil.key'}
 DEBIAN = {**SNAKEOIL, 'smtpd_tls_security_level': 'may', 'smtp_tls_CApath': '/etc/ssl/certs',
           'smtp_tls_security_level': 'may'}
-LEVEL = {'security_level'}
 
 
 def table(site, name, rows, kind='texthash'):
@@ -82,7 +81,8 @@ def nothing_is_said_of_nothing():
 
 LEVELS = (
     # name, parameters, (receive, certificate, send), findings
-    ('words', {'smtpd_tls_security_level': 'may', 'smtp_tls_security_level': 'dane-only'}, ('may', 'none', 'dane-only'), []),
+    ('words', {'smtpd_tls_security_level': 'may', 'smtp_tls_security_level': 'dane-only'},
+     ('may', 'none', 'dane-only'), []),
     ('words-in-any-case', {'smtpd_tls_security_level': 'Encrypt', 'smtp_tls_security_level': 'MAY'},
      ('encrypt', 'none', 'may'), []),
     ('references', {'smtpd_tls_security_level': '$smtp_tls_security_level', 'smtp_tls_security_level': 'may'},
@@ -158,7 +158,8 @@ def value_is_left(parameter, value):
     with Site(**{parameter: value}) as site:
         document, findings = imported(site)
         equal(places(findings), [('left-to-postfix', f'main.cf: {parameter}')])
-        equal([sorted(part) for part in document.values()], [['client_certificate', 'security_level'], ['security_level']])
+        equal([sorted(part) for part in document.values()],
+              [['client_certificate', 'security_level'], ['security_level']])
         comes_into_force_beside(site)
         kept = subprocess.run(['postconf', '-c', site.config, '-nh', parameter], capture_output=True, text=True,
                               check=True, timeout=60).stdout.strip()
@@ -177,7 +178,8 @@ ROWS = (
      {'security_level': 'secure', 'match': ['a.example', '.b.example', 'c.example']}),
     ('b.example', f'fingerprint match={PIN}|{PIN.replace("AA", "BB")}',
      {'security_level': 'fingerprint', 'fingerprints': [PIN, PIN.replace('AA', 'BB')]}),
-    ('c.example', 'encrypt Protocols=>=TLSv1.2 ciphers=HIGH exclude=RC4:MD5 servername=mx.c.example connection_reuse=No',
+    ('c.example',
+     'encrypt Protocols=>=TLSv1.2 ciphers=HIGH exclude=RC4:MD5 servername=mx.c.example connection_reuse=No',
      {'security_level': 'encrypt', 'min_protocol': 'TLSv1.2', 'ciphers': 'high', 'exclude': ['RC4', 'MD5'],
       'server_name': 'mx.c.example', 'connection_reuse': False}),
     ('d.example', 'verify tafile=/a.pem tafile=/b.pem protocols=!SSLv2:!SSLv3:!TLSv1',
@@ -230,7 +232,8 @@ def row_keeps_its_table(key, value, words):
 
 def both_forms_of_a_name_are_one_row():
     with Site() as site:
-        set_maps(site, table(site, 'tls_policy', [('xn--bcher-kva.example', 'encrypt'), ('bücher.example', 'encrypt')]))
+        set_maps(site, table(site, 'tls_policy', [('xn--bcher-kva.example', 'encrypt'),
+                                                  ('bücher.example', 'encrypt')]))
         equal(imported(site)[0]['send']['domains'],
               [{'destination': 'xn--bcher-kva.example', 'security_level': 'encrypt'}])
 
@@ -403,7 +406,8 @@ def main():
         tap.check(f'row-keeps-its-table/{number}', row_keeps_its_table, *row)
     for name, parameters, options, master in SITES:
         tap.check(f'comes-into-force/{name}', site_comes_into_force, parameters, options, master)
-    for name, edit, levels in (('unedited', (), ()), ('edited', ('smtp_tls_security_level=encrypt',), ('may', 'none', 'encrypt'))):
+    for name, edit, levels in (('unedited', (), ()),
+                               ('edited', ('smtp_tls_security_level=encrypt',), ('may', 'none', 'encrypt'))):
         tap.check(f'rules-stay/{name}', rules_stay, edit, levels)
     for case in (both_forms_of_a_name_are_one_row, the_first_table_decides, behind_a_table_without_rows_all_stay,
                  parents_before_other_tables_stay_as_they_are, a_table_that_cannot_be_listed_stays,
