@@ -89,9 +89,15 @@ static gboolean
 is_default(const Audit *audit, const Change *change)
 {
 	const char *value = g_hash_table_lookup(audit->snapshot->defaults, change->name);
+	g_autofree char *level = NULL;
 
-	return change->kind == CHANGE_PARAMETER && change->old_value == NULL &&
-	       g_strcmp0(value, change->new_value) == 0;
+	if (change->kind != CHANGE_PARAMETER || change->old_value != NULL)
+		return FALSE;
+	if (strcmp(change->name, "smtpd_tls_security_level") == 0)
+		level = snapshot_dup_receive_level(audit->snapshot);
+	else if (strcmp(change->name, "smtp_tls_security_level") == 0)
+		level = snapshot_dup_send_level(audit->snapshot);
+	return g_strcmp0(level != NULL ? level : value, change->new_value) == 0;
 }
 
 /* plan shows a new table as equal, because its rows are shown beside it; here they are not in

@@ -136,6 +136,11 @@ def nothing_is_found_in_a_clean_postfix():
         equal(findings_of(site, OFFER), [])
 
 
+def a_level_that_is_not_set_is_what_postfix_does():
+    with Site(smtp_tls_loglevel='1') as site:
+        equal(findings_of(site, {'receive': {'security_level': 'none'}, 'send': {'security_level': 'none'}}), [])
+
+
 def only_the_first_apply_is_missing():
     """Before it, all that the document says is missing, and is said once."""
     with Site(**CLEAN) as site:
@@ -169,8 +174,9 @@ def main():
     tap.check('all-is-tried', all_is_tried)
     for number, case in enumerate(CASES):
         tap.check(f'found/{case[0]}-{number}', something_is_found, *case)
-    for case in (nothing_is_found_in_a_clean_postfix, only_the_first_apply_is_missing, what_apply_refuses_is_said_once,
-                 import_is_clean, a_wrong_document_is_no_measure):
+    for case in (nothing_is_found_in_a_clean_postfix, a_level_that_is_not_set_is_what_postfix_does,
+                 only_the_first_apply_is_missing,
+                 what_apply_refuses_is_said_once, import_is_clean, a_wrong_document_is_no_measure):
         tap.check(case.__name__.replace('_', '-'), case)
     return tap.finish()
 

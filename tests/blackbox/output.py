@@ -210,7 +210,7 @@ def import_and_audit():
         equal(found['document'], json.loads(site.run('import').stdout))
         found = json_of(site, '-s', 'doc.json', 'audit')
         equal(outcome(found), ('audit', 'findings', 1))
-        equal({finding['severity'] for finding in found['findings']}, {'error', 'info'})
+        equal({finding['severity'] for finding in found['findings']}, {'error', 'warning', 'info'})
         site.write('doc.json', {'send': {'security_level': 'encrypt'}, 'receive': {'security_level': 'none'}})
         site.succeed('-s', 'doc.json', 'apply')
         equal(outcome(json_of(site, '-s', 'doc.json', 'audit')), ('audit', 'ok', 0))
