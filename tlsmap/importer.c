@@ -200,9 +200,9 @@ import_optional(Import *import)
 		gboolean is_receive = strcmp(optional[i].part, "receive") == 0;
 		if (value == NULL || *value == '\0')
 			continue;
-		/* With "$name" the value follows another parameter, and the document could not. */
-		g_autofree char *json =
-			strchr(value, '$') == NULL ? optional[i].dup_json(value) : NULL;
+		/* Unexpanded: with "$name" the value follows another parameter, and no path of a
+		 * document can. */
+		g_autofree char *json = optional[i].dup_json(value);
 		if (json != NULL && is_taken(optional[i].part, optional[i].key, json)) {
 			jsontext_append_line(is_receive ? import->receive : import->send, INDENT,
 					     optional[i].key, json);
