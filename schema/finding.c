@@ -128,6 +128,27 @@ static const Kind kinds[] = {
 	[FINDING_UNCONFIRMED] = { "unconfirmed", SEVERITY_ERROR },
 	[FINDING_UNUSABLE_FILE] = { "unusable-file", SEVERITY_ERROR },
 	[FINDING_UNUSED_PARAMETER] = { "unused-parameter", SEVERITY_WARNING },
+	[FINDING_LEFT_TO_POSTFIX] = { "left-to-postfix", SEVERITY_INFO },
+	[FINDING_NEEDS_ADOPT] = { "needs-adopt", SEVERITY_INFO },
+	[FINDING_NOT_IN_DOCUMENT] = { "not-in-document", SEVERITY_WARNING },
+	[FINDING_ROW_NOT_IN_DOCUMENT] = { "row-not-in-document", SEVERITY_WARNING },
+	[FINDING_SERVICE_LEFT_OUT] = { "service-left-out", SEVERITY_INFO },
+	[FINDING_ALL_CLIENT_CERTIFICATES] = { "all-client-certificates", SEVERITY_WARNING },
+	[FINDING_DEAD_ROWS] = { "dead-rows", SEVERITY_WARNING },
+	[FINDING_DEFAULT_CA_TRUSTED] = { "default-ca-trusted", SEVERITY_WARNING },
+	[FINDING_FLOOR_AT_MAY] = { "floor-at-may", SEVERITY_INFO },
+	[FINDING_NO_RECEIVED_HEADER] = { "no-received-header", SEVERITY_INFO },
+	[FINDING_NOT_AS_DOCUMENT] = { "not-as-document", SEVERITY_WARNING },
+	[FINDING_OBSOLETE_PARAMETER] = { "obsolete-parameter", SEVERITY_WARNING },
+	[FINDING_OLD_PROTOCOL] = { "old-protocol", SEVERITY_WARNING },
+	[FINDING_OPEN_WAY] = { "open-way", SEVERITY_INFO },
+	[FINDING_OTHER_TABLE] = { "other-table", SEVERITY_INFO },
+	[FINDING_PERMIT_BEFORE_CHECK] = { "permit-before-check", SEVERITY_WARNING },
+	[FINDING_POSTSCREEN_LEVEL] = { "postscreen-level", SEVERITY_WARNING },
+	[FINDING_SENDER_DEPENDENT_ROUTE] = { "sender-dependent-route", SEVERITY_WARNING },
+	[FINDING_SERVICE_DIFFERS] = { "service-differs", SEVERITY_INFO },
+	[FINDING_TLS_LOG_LEVEL] = { "tls-log-level", SEVERITY_INFO },
+	[FINDING_WEAKER_THAN_DOCUMENT] = { "weaker-than-document", SEVERITY_ERROR },
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(kinds) == N_FINDINGS);
 
@@ -371,9 +392,11 @@ print_finding(const Finding *finding, const FindingStyle *style, FILE *stream)
 void
 findings_print(const Findings *findings, const FindingStyle *style, FILE *stream)
 {
-	size_t total = findings->counts[SEVERITY_ERROR] + findings->counts[SEVERITY_WARNING];
+	size_t total = 0;
 	size_t shown = MIN(findings->array->len, MAX_PRINTED);
 
+	for (size_t i = 0; i < N_SEVERITIES; i++)
+		total += findings->counts[i];
 	for (size_t i = 0; i < shown; i++)
 		print_finding(findings_nth(findings, i), style, stream);
 	if (total > shown)
@@ -389,7 +412,14 @@ finding_severity(FindingId id)
 const char *
 finding_severity_word(FindingId id)
 {
-	return kinds[id].severity == SEVERITY_ERROR ? "error" : "warning";
+	static const char *const words[] = {
+		[SEVERITY_ERROR] = "error",
+		[SEVERITY_WARNING] = "warning",
+		[SEVERITY_INFO] = "info",
+	};
+	G_STATIC_ASSERT(G_N_ELEMENTS(words) == N_SEVERITIES);
+
+	return words[kinds[id].severity];
 }
 
 const char *

@@ -5,7 +5,8 @@
 #include <glib.h>
 #include <stdio.h>
 
-typedef enum { SEVERITY_ERROR, SEVERITY_WARNING, N_SEVERITIES } Severity;
+/* SEVERITY_INFO is to be known and asks for nothing: only import and audit say it. */
+typedef enum { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_INFO, N_SEVERITIES } Severity;
 
 /* Every kind of finding; finding.c has the printed identifier and the severity of each. */
 typedef enum {
@@ -116,6 +117,29 @@ typedef enum {
 	FINDING_UNCONFIRMED,
 	FINDING_UNUSABLE_FILE,
 	FINDING_UNUSED_PARAMETER,
+	/* What import leaves out: it can't be said, or stays where it is. */
+	FINDING_LEFT_TO_POSTFIX,
+	FINDING_NEEDS_ADOPT,
+	FINDING_NOT_IN_DOCUMENT,
+	FINDING_ROW_NOT_IN_DOCUMENT,
+	FINDING_SERVICE_LEFT_OUT,
+	/* What audit finds in the live Postfix. */
+	FINDING_ALL_CLIENT_CERTIFICATES,
+	FINDING_DEAD_ROWS,
+	FINDING_DEFAULT_CA_TRUSTED,
+	FINDING_FLOOR_AT_MAY,
+	FINDING_NO_RECEIVED_HEADER,
+	FINDING_NOT_AS_DOCUMENT,
+	FINDING_OBSOLETE_PARAMETER,
+	FINDING_OLD_PROTOCOL,
+	FINDING_OPEN_WAY,
+	FINDING_OTHER_TABLE,
+	FINDING_PERMIT_BEFORE_CHECK,
+	FINDING_POSTSCREEN_LEVEL,
+	FINDING_SENDER_DEPENDENT_ROUTE,
+	FINDING_SERVICE_DIFFERS,
+	FINDING_TLS_LOG_LEVEL,
+	FINDING_WEAKER_THAN_DOCUMENT,
 	N_FINDINGS
 } FindingId;
 
@@ -169,7 +193,7 @@ typedef struct {
 /* Print all located findings, one a line; after the first 100 only how many more there are. */
 void findings_print(const Findings *findings, const FindingStyle *style, FILE *stream);
 
-/* "error" or "warning" / the printed identifier; static. */
+/* "error", "warning" or "info" / the printed identifier; static. */
 const char *finding_severity_word(FindingId id);
 Severity finding_severity(FindingId id);
 const char *finding_identifier(FindingId id);

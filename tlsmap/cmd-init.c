@@ -72,7 +72,7 @@ point_to_postfix(const CommandContext *context)
 	g_ptr_array_add(names, NULL);
 	g_autofree char *list = g_strjoinv(", ", (char **)names->pdata);
 	command_note("the Postfix of %s is configured for TLS already, and the defaults do not say "
-		     "what it does (%s); bring that into the document before you apply it",
+		     "what it does (%s); the document that does is what tlsmap import prints",
 		     snapshot->config_directory, list);
 }
 

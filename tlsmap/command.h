@@ -28,9 +28,11 @@ typedef struct {
 } Command;
 
 extern const Command command_apply;
+extern const Command command_audit;
 extern const Command command_check;
 extern const Command command_explain;
 extern const Command command_history;
+extern const Command command_import;
 extern const Command command_init;
 extern const Command command_plan;
 extern const Command command_render;

@@ -97,7 +97,7 @@ static ChangeDirection
 row_direction(SecurityLevel old_level, const SettingsRowAttributes *before, SecurityLevel new_level,
 	      const SettingsRowAttributes *after)
 {
-	ChangeDirection direction = maincf_level_direction(old_level, new_level);
+	ChangeDirection direction = direction_of_level(old_level, new_level);
 
 	/* Names count only where the level stays: another level has other ones. */
 	if (old_level == new_level) {

@@ -5,10 +5,10 @@
 #include <glib.h>
 
 typedef enum {
-	EXIT_DONE = 0,        /* also with warnings */
-	EXIT_CHANGES = 1,     /* plan: there are changes; --strict: there are warnings */
-	EXIT_USAGE = 64,      /* EX_USAGE */
-	EXIT_DOCUMENT = 65,   /* EX_DATAERR: the document has an error */
+	EXIT_DONE = 0,      /* also with warnings */
+	EXIT_CHANGES = 1,   /* plan: there are changes; status, import, audit, --strict: findings */
+	EXIT_USAGE = 64,    /* EX_USAGE */
+	EXIT_DOCUMENT = 65, /* EX_DATAERR: the document has an error */
 	EXIT_NO_POSTFIX = 69, /* EX_UNAVAILABLE: Postfix is not there or does not answer */
 	EXIT_BUG = 70,        /* EX_SOFTWARE */
 	EXIT_NO_WRITE = 73,   /* EX_CANTCREAT */

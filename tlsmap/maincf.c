@@ -5,6 +5,7 @@
  * is not named by the document: it is left alone, or gets back what it was before tlsmap came. */
 #include "maincf.h"
 
+#include "direction.h"
 #include "protocols.h"
 #include "spelling.h"
 
@@ -243,154 +244,6 @@ render_tls_required(const MainCfInput *input)
 		       : NULL;
 }
 
-static ChangeDirection
-by_order(int old_code, int new_code)
-{
-	if (old_code == new_code)
-		return CHANGE_EQUAL;
-	return new_code > old_code ? CHANGE_STRICTER : CHANGE_WEAKER;
-}
-
-ChangeDirection
-maincf_level_direction(SecurityLevel before, SecurityLevel after)
-{
-	if (before == after)
-		return CHANGE_EQUAL;
-	return names_is_at_least(after, before) ? CHANGE_STRICTER : CHANGE_WEAKER;
-}
-
-/* The level that a value of main.cf or master.cf means; Postfix takes the words in any case. What
- * is none of them ("$name") counts as unknown. */
-static SecurityLevel
-level_in_force(const char *value, SecurityLevel unknown)
-{
-	g_autofree char *word = g_ascii_strdown(value, -1);
-	int code = names_code(&names_security_level, word);
-
-	return code >= 0 ? (SecurityLevel)code : unknown;
-}
-
-/* In doubt the old value was the strongest and the new one is the weakest, so that nothing is
- * called stricter that may not be. An empty or absent level is "none" until 3.10 and "may"
- * from 3.11 on. */
-static ChangeDirection
-compare_levels(const char *old_value, const char *new_value)
-{
-	gboolean was_set = old_value != NULL && *old_value != '\0';
-
-	return maincf_level_direction(
-		was_set ? level_in_force(old_value, SECURITY_SECURE) : SECURITY_MAY,
-		level_in_force(new_value != NULL ? new_value : "", SECURITY_NONE));
-}
-
-static ChangeDirection
-compare_smtpd_levels(const char *old_value, const char *new_value)
-{
-	gboolean was_set = old_value != NULL && *old_value != '\0';
-
-	return maincf_level_direction(
-		was_set ? level_in_force(old_value, SECURITY_ENCRYPT) : SECURITY_NONE,
-		level_in_force(new_value != NULL ? new_value : "", SECURITY_NONE));
-}
-
-/* Postfix takes yes and no in any case. */
-static gboolean
-is_word(const char *value, const char *word)
-{
-	return value != NULL && g_ascii_strcasecmp(value, word) == 0;
-}
-
-static ChangeDirection
-compare_switches(const char *old_value, const char *new_value)
-{
-	return by_order(is_word(old_value, "yes"), is_word(new_value, "yes"));
-}
-
-static ChangeDirection
-compare_forbidding(const char *old_value, const char *new_value)
-{
-	return by_order(is_word(old_value, "no"), is_word(new_value, "no"));
-}
-
-/* A changed file of trust anchors may trust more than before: in doubt, weaker. */
-static ChangeDirection
-compare_anchors(const char *old_value, const char *new_value)
-{
-	return old_value == NULL || *old_value == '\0' ? CHANGE_EQUAL : CHANGE_WEAKER;
-}
-
-static ChangeDirection
-compare_presence(const char *old_value, const char *new_value)
-{
-	return by_order(old_value != NULL, new_value != NULL);
-}
-
-static ChangeDirection
-compare_dnssec(const char *old_value, const char *new_value)
-{
-	return by_order(g_strcmp0(old_value, "dnssec") == 0, g_strcmp0(new_value, "dnssec") == 0);
-}
-
-/* The token protects only where it stands first. */
-static ChangeDirection
-compare_tokens(const char *old_value, const char *new_value)
-{
-	return by_order(g_strcmp0(old_value, MAINCF_POLICY_TOKEN) == 0,
-			g_strcmp0(new_value, MAINCF_POLICY_TOKEN) == 0);
-}
-
-#define DEFERS "default_action = 451"
-
-/* The check itself, and what happens when it gives no answer. */
-static ChangeDirection
-compare_policies(const char *old_value, const char *new_value)
-{
-	if (old_value == NULL || new_value == NULL)
-		return compare_presence(old_value, new_value);
-	return by_order(strstr(old_value, DEFERS) != NULL, strstr(new_value, DEFERS) != NULL);
-}
-
-/* A floor that can't be read counts as weaker. */
-static ChangeDirection
-compare_protocols(const char *old_value, const char *new_value)
-{
-	int old_floor, new_floor;
-
-	if (!protocols_read_floor(old_value, &old_floor) ||
-	    !protocols_read_floor(new_value, &new_floor))
-		return CHANGE_WEAKER;
-	return by_order(old_floor, new_floor);
-}
-
-/* A list of tables without that of the spellings, which stands behind ours. */
-static char *
-dup_without_spellings(const char *tables)
-{
-	g_auto(GStrv) elements = g_strsplit(tables != NULL ? tables : "", ", ", 3);
-
-	if (g_strv_length(elements) < 2 || !g_str_has_suffix(elements[1], "/" SPELLING_FILE))
-		return g_strdup(tables);
-	return maincf_dup_with_first(elements[0], elements[2]);
-}
-
-/* What other tables say is not known: the ones that go may have been stricter than what comes. */
-static ChangeDirection
-compare_tables(const char *old_value, const char *new_value)
-{
-	g_autofree char *without = dup_without_spellings(new_value);
-
-	/* It is as strict as the rows, and stands before other tables only to defer. */
-	if (g_strcmp0(without, old_value) == 0)
-		return CHANGE_EQUAL;
-	return old_value == NULL || *old_value == '\0' ? CHANGE_EQUAL : CHANGE_WEAKER;
-}
-
-static ChangeDirection
-compare_equal(const char *old_value, const char *new_value)
-{
-	return CHANGE_EQUAL;
-}
-
 /* Debian's main.cf.tls and RHEL's main.cf. */
 static const char *const stock_smtpd_level[] = { "may", NULL };
 static const char *const stock_smtp_level[] = { "may", NULL };
@@ -403,45 +256,62 @@ static const char *const stock_smtp_cafile[] = { "/etc/pki/tls/certs/ca-bundle.c
 						 "/etc/ssl/certs/ca-certificates.crt", NULL };
 
 static const MainCfParameter parameters[] = {
-	{ "smtpd_tls_security_level", MAINCF_VALUE, render_smtpd_level, compare_smtpd_levels,
-	  stock_smtpd_level },
-	{ "smtpd_tls_ask_ccert", MAINCF_VALUE, render_ask_ccert, compare_switches, NULL },
-	{ "smtpd_tls_req_ccert", MAINCF_VALUE, render_req_ccert, compare_switches, NULL },
-	{ "smtpd_tls_chain_files", MAINCF_VALUE, render_smtpd_chain_files, compare_equal, NULL },
-	{ "smtpd_tls_cert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal,
+	{ "smtpd_tls_security_level", MAINCF_VALUE, render_smtpd_level, direction_receive_levels,
+	  direction_same_words, stock_smtpd_level },
+	{ "smtpd_tls_ask_ccert", MAINCF_VALUE, render_ask_ccert, direction_switches,
+	  direction_same_words, NULL },
+	{ "smtpd_tls_req_ccert", MAINCF_VALUE, render_req_ccert, direction_switches,
+	  direction_same_words, NULL },
+	{ "smtpd_tls_chain_files", MAINCF_VALUE, render_smtpd_chain_files, direction_equal,
+	  direction_same_lists, NULL },
+	{ "smtpd_tls_cert_file", MAINCF_VALUE, render_no_smtpd_legacy, direction_equal, NULL,
 	  stock_cert_file },
-	{ "smtpd_tls_key_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal,
+	{ "smtpd_tls_key_file", MAINCF_VALUE, render_no_smtpd_legacy, direction_equal, NULL,
 	  stock_key_file },
-	{ "smtpd_tls_dcert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
-	{ "smtpd_tls_dkey_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
-	{ "smtpd_tls_eccert_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
-	{ "smtpd_tls_eckey_file", MAINCF_VALUE, render_no_smtpd_legacy, compare_equal, NULL },
-	{ "smtpd_tls_CAfile", MAINCF_VALUE, render_smtpd_cafile, compare_anchors, NULL },
-	{ "smtpd_tls_CApath", MAINCF_VALUE, render_smtpd_capath, compare_anchors, stock_capath },
-	{ "smtpd_tls_mandatory_protocols", MAINCF_VALUE, render_smtpd_protocols, compare_protocols,
+	{ "smtpd_tls_dcert_file", MAINCF_VALUE, render_no_smtpd_legacy, direction_equal, NULL,
 	  NULL },
-	{ "smtpd_tls_fingerprint_digest", MAINCF_VALUE, render_smtpd_digest, compare_equal, NULL },
-	{ MAINCF_POLICY_PARAMETER, MAINCF_OWN, render_policy, compare_policies, NULL },
-	{ "tlsgate_time_limit", MAINCF_OWN, render_time_limit, compare_equal, NULL },
-	{ "smtpd_recipient_restrictions", MAINCF_LIST, render_token, compare_tokens, NULL },
-	{ "smtpd_data_restrictions", MAINCF_LIST, render_token, compare_tokens, NULL },
-	{ "smtp_tls_security_level", MAINCF_VALUE, render_smtp_level, compare_levels,
-	  stock_smtp_level },
-	{ "smtp_tls_policy_maps", MAINCF_VALUE, render_policy_maps, compare_tables, NULL },
-	{ "smtp_tls_chain_files", MAINCF_VALUE, render_smtp_chain_files, compare_equal, NULL },
-	{ "smtp_tls_cert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_key_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_dcert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_dkey_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_eccert_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_eckey_file", MAINCF_VALUE, render_no_smtp_legacy, compare_equal, NULL },
-	{ "smtp_tls_CAfile", MAINCF_VALUE, render_smtp_cafile, compare_anchors, stock_smtp_cafile },
-	{ "smtp_tls_CApath", MAINCF_VALUE, render_smtp_capath, compare_anchors, stock_capath },
-	{ "smtp_tls_mandatory_protocols", MAINCF_VALUE, render_smtp_protocols, compare_protocols,
+	{ "smtpd_tls_dkey_file", MAINCF_VALUE, render_no_smtpd_legacy, direction_equal, NULL,
 	  NULL },
-	{ "smtp_tls_fingerprint_digest", MAINCF_VALUE, render_smtp_digest, compare_equal, NULL },
-	{ "smtp_dns_support_level", MAINCF_VALUE, render_dns_support, compare_dnssec, NULL },
-	{ "tls_required_enable", MAINCF_VALUE, render_tls_required, compare_forbidding, NULL },
+	{ "smtpd_tls_eccert_file", MAINCF_VALUE, render_no_smtpd_legacy, direction_equal, NULL,
+	  NULL },
+	{ "smtpd_tls_eckey_file", MAINCF_VALUE, render_no_smtpd_legacy, direction_equal, NULL,
+	  NULL },
+	{ "smtpd_tls_CAfile", MAINCF_VALUE, render_smtpd_cafile, direction_anchors, NULL, NULL },
+	{ "smtpd_tls_CApath", MAINCF_VALUE, render_smtpd_capath, direction_anchors, NULL,
+	  stock_capath },
+	{ "smtpd_tls_mandatory_protocols", MAINCF_VALUE, render_smtpd_protocols,
+	  direction_protocols, direction_same_floors, NULL },
+	{ "smtpd_tls_fingerprint_digest", MAINCF_VALUE, render_smtpd_digest, direction_equal,
+	  direction_same_words, NULL },
+	{ MAINCF_POLICY_PARAMETER, MAINCF_OWN, render_policy, direction_policies, NULL, NULL },
+	{ "tlsgate_time_limit", MAINCF_OWN, render_time_limit, direction_equal, NULL, NULL },
+	{ "smtpd_recipient_restrictions", MAINCF_LIST, render_token, direction_tokens, NULL, NULL },
+	{ "smtpd_data_restrictions", MAINCF_LIST, render_token, direction_tokens, NULL, NULL },
+	{ "smtp_tls_security_level", MAINCF_VALUE, render_smtp_level, direction_send_levels,
+	  direction_same_words, stock_smtp_level },
+	{ "smtp_tls_policy_maps", MAINCF_VALUE, render_policy_maps, direction_tables,
+	  direction_same_lists, NULL },
+	{ "smtp_tls_chain_files", MAINCF_VALUE, render_smtp_chain_files, direction_equal,
+	  direction_same_lists, NULL },
+	{ "smtp_tls_cert_file", MAINCF_VALUE, render_no_smtp_legacy, direction_equal, NULL, NULL },
+	{ "smtp_tls_key_file", MAINCF_VALUE, render_no_smtp_legacy, direction_equal, NULL, NULL },
+	{ "smtp_tls_dcert_file", MAINCF_VALUE, render_no_smtp_legacy, direction_equal, NULL, NULL },
+	{ "smtp_tls_dkey_file", MAINCF_VALUE, render_no_smtp_legacy, direction_equal, NULL, NULL },
+	{ "smtp_tls_eccert_file", MAINCF_VALUE, render_no_smtp_legacy, direction_equal, NULL,
+	  NULL },
+	{ "smtp_tls_eckey_file", MAINCF_VALUE, render_no_smtp_legacy, direction_equal, NULL, NULL },
+	{ "smtp_tls_CAfile", MAINCF_VALUE, render_smtp_cafile, direction_anchors, NULL,
+	  stock_smtp_cafile },
+	{ "smtp_tls_CApath", MAINCF_VALUE, render_smtp_capath, direction_anchors, NULL,
+	  stock_capath },
+	{ "smtp_tls_mandatory_protocols", MAINCF_VALUE, render_smtp_protocols, direction_protocols,
+	  direction_same_floors, NULL },
+	{ "smtp_tls_fingerprint_digest", MAINCF_VALUE, render_smtp_digest, direction_equal,
+	  direction_same_words, NULL },
+	{ "smtp_dns_support_level", MAINCF_VALUE, render_dns_support, direction_dnssec,
+	  direction_same_words, NULL },
+	{ "tls_required_enable", MAINCF_VALUE, render_tls_required, direction_forbidding,
+	  direction_same_words, NULL },
 };
 
 size_t
@@ -469,6 +339,13 @@ gboolean
 maincf_is_stock(const MainCfParameter *parameter, const char *value)
 {
 	return parameter->stock != NULL && g_strv_contains(parameter->stock, value);
+}
+
+gboolean
+maincf_is_same(const MainCfParameter *parameter, const char *one, const char *other)
+{
+	return strcmp(one, other) == 0 ||
+	       (parameter->is_same != NULL && parameter->is_same(one, other));
 }
 
 static gboolean
@@ -506,6 +383,21 @@ gboolean
 maincf_begins_with_token(const char *list)
 {
 	return list != NULL && is_token(list, element_length(list));
+}
+
+char **
+maincf_split_list(const char *list)
+{
+	GPtrArray *elements = g_ptr_array_new();
+
+	for (const char *p = list; *p != '\0';) {
+		size_t length = element_length(p);
+		if (length > 0)
+			g_ptr_array_add(elements, g_strndup(p, length));
+		p += length > 0 ? length : 1;
+	}
+	g_ptr_array_add(elements, NULL);
+	return (char **)g_ptr_array_free(elements, FALSE);
 }
 
 char *

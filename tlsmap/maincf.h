@@ -3,6 +3,7 @@
  * The table in maincf.c is the only list of them: nothing else is ever written. Pure. */
 #pragma once
 
+#include "direction.h"
 #include "settings.h"
 #include "version.h"
 
@@ -35,9 +36,6 @@ typedef struct {
 	const char *spellings;
 } MainCfInput;
 
-/* What a change of value means for protection. */
-typedef enum { CHANGE_EQUAL, CHANGE_STRICTER, CHANGE_WEAKER } ChangeDirection;
-
 typedef struct {
 	const char *name;
 	MainCfKind kind;
@@ -46,13 +44,13 @@ typedef struct {
 	char *(*render)(const MainCfInput *input);
 	/* old or new may be NULL: not set. */
 	ChangeDirection (*compare)(const char *old_value, const char *new_value);
+	/* Whether two values that are set and differ as texts say the same to Postfix; NULL: never.
+	 */
+	gboolean (*is_same)(const char *one, const char *other);
 	/* Values that distributions ship, which are nobody's choice; NULL-terminated, may be NULL.
 	 */
 	const char *const *stock;
 } MainCfParameter;
-
-/* From one send level to another: stricter only where nothing is lost. */
-ChangeDirection maincf_level_direction(SecurityLevel before, SecurityLevel after);
 
 size_t maincf_n_parameters(void);
 const MainCfParameter *maincf_parameter(size_t n);
@@ -63,9 +61,15 @@ const MainCfParameter *maincf_find(const char *name);
 /* Whether value is one that a distribution ships for parameter. */
 gboolean maincf_is_stock(const MainCfParameter *parameter, const char *value);
 
+/* Whether both values say the same to Postfix, however they are spelled. */
+gboolean maincf_is_same(const MainCfParameter *parameter, const char *one, const char *other);
+
 /* Whether a restriction list asks policyd first: our token, in any of Postfix's spellings of a
  * parameter, is its first element. list may be NULL. */
 gboolean maincf_begins_with_token(const char *list);
+
+/* The elements of a list, braces kept whole; the caller frees it. */
+char **maincf_split_list(const char *list);
 
 /* A restriction list without our token, wherever it stands; NULL for NULL. The caller frees it. */
 char *maincf_dup_without_token(const char *list);

@@ -372,22 +372,27 @@ find_loopback_listeners(const Context *context)
 static void
 find_obsolete(const Context *context)
 {
-	static const struct {
+	const SecurityLevel receive = context->settings->receive.security_level.code;
+	const SecurityLevel send = context->settings->send.security_level.code;
+	const struct {
 		const char *name;
 		const char *successor;
+		gboolean is_said; /* the document says at least as much */
 	} obsolete[] = {
-		{ "smtpd_use_tls", "smtpd_tls_security_level" },
-		{ "smtpd_enforce_tls", "smtpd_tls_security_level" },
-		{ "smtp_use_tls", "smtp_tls_security_level" },
-		{ "smtp_enforce_tls", "smtp_tls_security_level" },
-		{ "smtp_tls_per_site", "smtp_tls_policy_maps" },
+		{ "smtpd_use_tls", "smtpd_tls_security_level", receive >= SECURITY_MAY },
+		{ "smtpd_enforce_tls", "smtpd_tls_security_level", receive >= SECURITY_ENCRYPT },
+		{ "smtp_use_tls", "smtp_tls_security_level", send >= SECURITY_MAY },
+		/* With smtp_tls_enforce_peername, as it is by default. */
+		{ "smtp_enforce_tls", "smtp_tls_security_level",
+		  names_is_at_least(send, SECURITY_VERIFY) },
+		{ "smtp_tls_per_site", "smtp_tls_policy_maps", FALSE },
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(obsolete); i++) {
 		const char *value = snapshot_value(context->snapshot, obsolete[i].name);
 		const char *level = snapshot_value(context->snapshot, obsolete[i].successor);
 		if (value == NULL || *value == '\0' || g_ascii_strcasecmp(value, "no") == 0 ||
-		    (level != NULL && *level != '\0'))
+		    obsolete[i].is_said || (level != NULL && *level != '\0'))
 			continue;
 		g_autofree char *where = g_strdup_printf(
 			"%s/main.cf: %s", context->snapshot->config_directory, obsolete[i].name);
@@ -521,4 +526,21 @@ obstacle_find(const Settings *settings, const Snapshot *snapshot, Findings *find
 
 	for (size_t i = 0; i < G_N_ELEMENTS(obstacles); i++)
 		obstacles[i](&context);
+}
+
+void
+obstacle_list_services(const Settings *settings, const Snapshot *snapshot, GPtrArray *names)
+{
+	g_autoptr(Findings) findings = findings_new();
+	g_autofree char *head = g_strdup_printf("%s/master.cf: ", snapshot->config_directory);
+
+	obstacle_find(settings, snapshot, findings);
+	for (size_t i = 0; i < findings_n(findings); i++) {
+		const char *where = findings_nth(findings, i)->where;
+		if (where == NULL || !g_str_has_prefix(where, head))
+			continue;
+		g_auto(GStrv) parts = g_strsplit(where + strlen(head), ": ", 2);
+		if (!g_ptr_array_find_with_equal_func(names, parts[0], g_str_equal, NULL))
+			g_ptr_array_add(names, g_strdup(parts[0]));
+	}
 }

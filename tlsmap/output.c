@@ -117,28 +117,30 @@ append_finding(const Finding *finding, const FindingStyle *style)
 	append(output.findings, NULL, object);
 }
 
-/* Warnings give way to errors: the reason of a failure is never left out for want of room. */
+/* The milder give way to the graver: the reason of a failure is never left out for want of room. */
 void
 output_findings(const Findings *findings, const FindingStyle *style)
 {
-	size_t n_errors = findings_count(findings, SEVERITY_ERROR);
-	size_t n_warnings = findings_count(findings, SEVERITY_WARNING);
-	size_t errors_left = MAX_FINDINGS;
-	size_t warnings_left = MAX_FINDINGS - MIN(n_errors, MAX_FINDINGS);
+	size_t left[N_SEVERITIES];
+	size_t room = MAX_FINDINGS;
 
 	if (!output.is_json) {
 		findings_print(findings, style, stderr);
 		return;
 	}
-	output.n_more = n_errors + n_warnings;
+	for (size_t i = 0; i < N_SEVERITIES; i++) {
+		size_t n = findings_count(findings, (Severity)i);
+		left[i] = room;
+		room -= MIN(n, room);
+		output.n_more += n;
+	}
 	for (size_t i = 0; i < findings_n(findings); i++) {
 		const Finding *finding = findings_nth(findings, i);
-		size_t *left = finding_severity(finding->id) == SEVERITY_ERROR ? &errors_left
-									       : &warnings_left;
-		if (*left == 0)
+		Severity severity = finding_severity(finding->id);
+		if (left[severity] == 0)
 			continue;
 		append_finding(finding, style);
-		(*left)--;
+		left[severity]--;
 		output.n_more--;
 	}
 }
@@ -223,6 +225,18 @@ output_add_boolean(const char *key, gboolean value)
 {
 	if (output.is_json)
 		append(output.parts, key, json_object_new_boolean(value));
+}
+
+/* Line ends stand only between tokens, and the object is one line. */
+void
+output_add_json(const char *key, const char *json)
+{
+	g_autofree char *line = g_strdelimit(g_strdup(json), "\r\n", ' ');
+
+	if (!output.is_json)
+		return;
+	append_comma(output.parts);
+	g_string_append_printf(output.parts, "\"%s\":%s", key, g_strchomp(line));
 }
 
 void

@@ -42,6 +42,9 @@ void output_add_text(const char *key, const char *text);
 void output_add_number(const char *key, guint64 number);
 void output_add_boolean(const char *key, gboolean value);
 
+/* A value that is JSON text already; it must be valid. */
+void output_add_json(const char *key, const char *json);
+
 /* Items of the list: a text; a pair of texts; an object of texts, where NULL becomes null. */
 typedef struct {
 	const char *key;

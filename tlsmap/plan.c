@@ -10,6 +10,7 @@
 #include "diff.h"
 #include "maincf.h"
 #include "obstacle.h"
+#include "oldrows.h"
 #include "policymap.h"
 #include "recovery.h"
 #include "spelling.h"
@@ -25,6 +26,7 @@ plan_free(Plan *plan)
 	manifest_free(plan->origin);
 	manifest_free(plan->current);
 	settings_free(plan->old_settings);
+	settings_free(plan->old_rows);
 	if (plan->table != NULL)
 		g_string_free(plan->table, TRUE);
 	g_free(plan->spellings);
@@ -228,9 +230,8 @@ old_send_level(const Plan *plan)
 		return plan->old_settings->send.security_level.code;
 	if (plan->current != NULL && !manifest_is_removal(plan->current))
 		return SECURITY_SECURE;
-	const char *live = snapshot_value(plan->snapshot, "smtp_tls_security_level");
-	int code = live != NULL && *live != '\0' ? names_code(&names_security_level, live)
-						 : SECURITY_MAY;
+	g_autofree char *live = snapshot_dup_send_level(plan->snapshot);
+	int code = names_code(&names_security_level, live);
 	return code >= 0 ? (SecurityLevel)code : SECURITY_SECURE;
 }
 
@@ -324,6 +325,9 @@ refuse_foreign(const Plan *plan, const MainCfParameter *parameter, const char *l
 		return;
 	if (written == NULL && (g_strcmp0(live, fallback) == 0 || maincf_is_stock(parameter, live)))
 		return;
+	/* Only the spelling would change. */
+	if (written == NULL && wanted != NULL && maincf_is_same(parameter, live, wanted))
+		return;
 	if (written != NULL || parameter->kind == MAINCF_OWN)
 		findings_add_live(
 			findings, FINDING_DRIFT, where,
@@ -334,7 +338,8 @@ refuse_foreign(const Plan *plan, const MainCfParameter *parameter, const char *l
 		findings_add_live(
 			findings, FINDING_FOREIGN_VALUE, where,
 			"found \"%s\", the document wants \"%s\": tlsmap did not write it; "
-			"say it in the document, or overwrite it by apply --adopt",
+			"say it in the document, as tlsmap import does, or overwrite it by apply "
+			"--adopt",
 			live, wanted != NULL ? wanted : "");
 }
 
@@ -354,6 +359,23 @@ dup_written(const Plan *plan, const MainCfParameter *parameter, const char *want
 	return *rest != '\0' ? g_steal_pointer(&rest) : NULL;
 }
 
+/* From the live value to the wanted one. A level that is not set is what Postfix does without it.
+ */
+static ChangeDirection
+live_direction(const Plan *plan, const MainCfParameter *parameter, const char *live,
+	       const char *wanted)
+{
+	g_autofree char *level = NULL;
+
+	if ((live == NULL || *live == '\0') &&
+	    strcmp(parameter->name, "smtp_tls_security_level") == 0)
+		level = snapshot_dup_send_level(plan->snapshot);
+	if ((live == NULL || *live == '\0') &&
+	    strcmp(parameter->name, "smtpd_tls_security_level") == 0)
+		level = snapshot_dup_receive_level(plan->snapshot);
+	return parameter->compare(level != NULL ? level : live, wanted);
+}
+
 /* Work out one parameter: what people see, and what would be written. */
 static void
 plan_parameter(Plan *plan, const MainCfParameter *parameter, Findings *findings)
@@ -371,7 +393,7 @@ plan_parameter(Plan *plan, const MainCfParameter *parameter, Findings *findings)
 	}
 	if (differs(live, wanted)) {
 		change_add(plan->changes, CHANGE_PARAMETER, parameter->name, live, wanted,
-			   parameter->compare(live, wanted));
+			   live_direction(plan, parameter, live, wanted));
 		if ((plan->flags & PLAN_ADOPT) == 0)
 			refuse_foreign(plan, parameter, live, wanted, findings);
 	}
@@ -470,9 +492,13 @@ plan_contents(Plan *plan)
 	if (settings_n_rules(plan->settings) > 0)
 		plan->rules =
 			compile_rules(plan->settings, &plan->snapshot->rewriting, plan->number);
-	const DiffContext context = { plan->old_settings, old_send_level(plan),
-				      plan->snapshot->version };
+	const DiffContext context = { plan->old_settings != NULL ? plan->old_settings
+								 : plan->old_rows,
+				      old_send_level(plan), plan->snapshot->version };
+	guint first_row = plan->changes->len;
 	diff_rows(&context, plan->settings, plan->changes);
+	if (plan->old_rows != NULL)
+		oldrows_judge(plan->old_rows, plan->settings, first_row, plan->changes);
 	diff_rules(plan->old_settings, plan->settings, plan->changes);
 }
 
@@ -518,6 +544,8 @@ plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, 
 	    !plan_values(plan, number, findings, error))
 		return NULL;
 	load_old_settings(plan, findings);
+	if (plan->current == NULL && !oldrows_load(plan->snapshot, &plan->old_rows, error))
+		return NULL;
 	plan_contents(plan);
 	plan_files(plan);
 	if (!is_removal(plan))

@@ -26,6 +26,7 @@ typedef struct {
 	Manifest *origin;       /* generation 0; NULL before the first apply */
 	Manifest *current;      /* the generation in force; NULL: none */
 	Settings *old_settings; /* its document; NULL: none */
+	Settings *old_rows; /* without it: the rows and tables that Postfix has; NULL: not known */
 	/* What would be. */
 	guint64 number; /* of the new generation */
 	const char *table_type;

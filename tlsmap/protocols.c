@@ -25,32 +25,87 @@ protocols_dup_floor(TlsProtocol floor, PostfixVersion version, const char *separ
 	return g_string_free(list, FALSE);
 }
 
-/* One item of a value raises the floor, or is nothing that this reads. */
-static gboolean
-raise_floor(const char *item, int *floor)
-{
-	int code;
+/* Bits of ProtocolSet, oldest first: what comes before TLSv1, then names_tls_protocol. */
+#define N_KNOWN (N_TLS_PROTOCOLS + 1)
+#define ALL ((1u << N_KNOWN) - 1)
 
-	if (g_str_has_prefix(item, ">=")) {
-		code = names_code(&names_tls_protocol, item + 2);
-		*floor = MAX(*floor, code);
-		return code >= 0;
-	}
-	if (strcmp(item, always_excluded[0]) == 0 || strcmp(item, always_excluded[1]) == 0)
+/* The bit number of a protocol; -1: it is none. Postfix takes the names in any case, and nobody has
+ * SSLv2 any more (src/tls/tls_misc.c, tls_proto_mask_lims(), 3.7). */
+static int
+protocol_number(const char *name)
+{
+	if (g_ascii_strcasecmp(name, "SSLv3") == 0)
+		return 0;
+	for (int code = 0; code < N_TLS_PROTOCOLS; code++)
+		if (g_ascii_strcasecmp(name, names_word(&names_tls_protocol, code)) == 0)
+			return code + 1;
+	return -1;
+}
+
+typedef struct {
+	unsigned refused;
+	unsigned included; /* 0: nothing is said of what is taken */
+} Reading;
+
+static gboolean
+read_item(const char *item, Reading *reading)
+{
+	gboolean is_bound = item[0] == '>' || item[0] == '<';
+	const char *name = is_bound ? item + 2 : item[0] == '!' ? item + 1 : item;
+	int number = protocol_number(name);
+
+	if (is_bound && item[1] != '=')
+		return FALSE;
+	if (item[0] == '!' && g_ascii_strcasecmp(name, "SSLv2") == 0)
 		return TRUE;
-	code = item[0] == '!' ? names_code(&names_tls_protocol, item + 1) : -1;
-	*floor = MAX(*floor, code + 1);
-	return code >= 0 && code < N_TLS_PROTOCOLS - 1;
+	if (number < 0)
+		return FALSE;
+	if (item[0] == '>')
+		reading->refused |= (1u << number) - 1;
+	else if (item[0] == '<')
+		reading->refused |= ALL & ~((2u << number) - 1);
+	else if (item[0] == '!')
+		reading->refused |= 1u << number;
+	else
+		reading->included |= 1u << number;
+	return TRUE;
+}
+
+static gboolean
+read_set(const char *value, unsigned *taken)
+{
+	g_auto(GStrv) items = g_strsplit_set(value, " ,:\t\r\n", -1);
+	Reading reading = { 0, 0 };
+
+	for (size_t i = 0; items[i] != NULL; i++)
+		if (*items[i] != '\0' && !read_item(items[i], &reading))
+			return FALSE;
+	*taken = (reading.included != 0 ? reading.included : ALL) & ~reading.refused;
+	return TRUE;
 }
 
 gboolean
 protocols_read_floor(const char *value, int *floor)
 {
-	g_auto(GStrv) items = g_strsplit_set(value != NULL ? value : "", " ,:\t", -1);
+	unsigned taken;
 
-	*floor = 0;
-	for (size_t i = 0; items[i] != NULL; i++)
-		if (*items[i] != '\0' && !raise_floor(items[i], floor))
-			return FALSE;
-	return TRUE;
+	*floor = TLS_PROTOCOL_1_0;
+	if (value == NULL)
+		return TRUE;
+	if (!read_set(value, &taken))
+		return FALSE;
+	for (int number = 0; number < N_KNOWN; number++)
+		if (taken == (ALL & ~((1u << number) - 1))) {
+			*floor = number - 1;
+			return TRUE;
+		}
+	return FALSE;
+}
+
+gboolean
+protocols_takes_below(const char *value, TlsProtocol floor)
+{
+	unsigned taken;
+
+	return read_set(value, &taken) && (taken & ((2u << floor) - 1)) != 0;
 }

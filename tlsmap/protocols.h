@@ -12,6 +12,12 @@
  * than one. The caller frees it. */
 char *protocols_dup_floor(TlsProtocol floor, PostfixVersion version, const char *separator);
 
-/* The floor of a value of *_tls_mandatory_protocols: 0 for "any" (the default) and TLSv1, then one
- * more for each newer protocol. FALSE where value says something else than a floor. */
+#define PROTOCOLS_ANY (-1)
+
+/* The floor of a value of *_tls_mandatory_protocols, a TlsProtocol: all from there on are taken and
+ * none before; PROTOCOLS_ANY: SSLv3 too. NULL, not set, is TLSv1 (the default of 3.6). FALSE where
+ * value says something else than a floor. */
 gboolean protocols_read_floor(const char *value, int *floor) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Whether value takes a protocol older than floor; FALSE where it can't be read. */
+gboolean protocols_takes_below(const char *value, TlsProtocol floor);

@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-/* The parameters whose expanded value is wanted, all in one call. */
-static const char *const expanded_names[] = {
+/* The parameters without whose expanded value nothing can be said. */
+static const char *const needed_names[] = {
 	"config_directory",
 	"mail_version",
 	"queue_directory",
@@ -47,7 +47,6 @@ static const char *const expanded_names[] = {
 	"smtpd_tls_cert_file",
 	"smtpd_tls_dcert_file",
 	"smtpd_tls_eccert_file",
-	"smtpd_tls_chain_files",
 };
 
 GQuark
@@ -128,6 +127,47 @@ snapshot_in_force(const Snapshot *snapshot, const char *service, const char *par
 	const char *value = find_override(snapshot->expanded_overrides, service, parameter);
 
 	return value != NULL ? value : g_hash_table_lookup(snapshot->expanded, parameter);
+}
+
+const char *
+snapshot_expanded(const Snapshot *snapshot, const char *name)
+{
+	const char *value = g_hash_table_lookup(snapshot->expanded, name);
+
+	return value != NULL ? value : "";
+}
+
+static gboolean
+is_on(const Snapshot *snapshot, const char *name)
+{
+	return g_ascii_strcasecmp(snapshot_expanded(snapshot, name), "yes") == 0;
+}
+
+/* src/smtpd/smtpd.c, 3.7. */
+char *
+snapshot_dup_receive_level(const Snapshot *snapshot)
+{
+	const char *level = snapshot_expanded(snapshot, "smtpd_tls_security_level");
+
+	if (*level != '\0')
+		return g_ascii_strdown(level, -1);
+	if (is_on(snapshot, "smtpd_enforce_tls"))
+		return g_strdup("encrypt");
+	return g_strdup(is_on(snapshot, "smtpd_use_tls") ? "may" : "none");
+}
+
+/* src/smtp/smtp.c, 3.7. */
+char *
+snapshot_dup_send_level(const Snapshot *snapshot)
+{
+	const char *level = snapshot_expanded(snapshot, "smtp_tls_security_level");
+
+	if (*level != '\0')
+		return g_ascii_strdown(level, -1);
+	if (is_on(snapshot, "smtp_enforce_tls"))
+		return g_strdup(is_on(snapshot, "smtp_tls_enforce_peername") ? "verify"
+									     : "encrypt");
+	return g_strdup(is_on(snapshot, "smtp_use_tls") ? "may" : "none");
 }
 
 gboolean
@@ -234,17 +274,16 @@ snapshot_dup_service_line(const char *text)
 static gboolean
 ask_expanded(Snapshot *snapshot, const char *directory, GError **error)
 {
-	const char *arguments[G_N_ELEMENTS(expanded_names) + 2] = { "-x" };
+	static const char *const arguments[] = { "-x", NULL };
 	g_autofree char *output = NULL;
 
-	memcpy(arguments + 1, expanded_names, sizeof expanded_names);
 	if (!snapshot_ask(directory, arguments, &output, NULL, error))
 		return FALSE;
 	snapshot->expanded = snapshot_parse_values(output);
-	for (size_t i = 0; i < G_N_ELEMENTS(expanded_names) - 1; i++)
-		if (!g_hash_table_contains(snapshot->expanded, expanded_names[i])) {
+	for (size_t i = 0; i < G_N_ELEMENTS(needed_names); i++)
+		if (!g_hash_table_contains(snapshot->expanded, needed_names[i])) {
 			g_set_error(error, SNAPSHOT_ERROR, 0, "postconf does not know %s",
-				    expanded_names[i]);
+				    needed_names[i]);
 			return FALSE;
 		}
 	return TRUE;
@@ -254,12 +293,6 @@ static char *
 dup_expanded(const Snapshot *snapshot, const char *name)
 {
 	return g_strdup(g_hash_table_lookup(snapshot->expanded, name));
-}
-
-static gboolean
-is_yes(const Snapshot *snapshot, const char *name)
-{
-	return g_strcmp0(g_hash_table_lookup(snapshot->expanded, name), "yes") == 0;
 }
 
 /* "myorigin = /etc/mailname" is the first line of that file (postconf(5) myorigin, 3.7). */
@@ -385,10 +418,10 @@ fill(Snapshot *snapshot, const char *directory, GError **error)
 	snapshot->rewriting = (AddressRewriting){
 		.myorigin = snapshot->myorigin,
 		.mydomain = g_hash_table_lookup(snapshot->expanded, "mydomain"),
-		.append_at_myorigin = is_yes(snapshot, "append_at_myorigin"),
-		.append_dot_mydomain = is_yes(snapshot, "append_dot_mydomain"),
-		.allow_percent_hack = is_yes(snapshot, "allow_percent_hack"),
-		.swap_bangpath = is_yes(snapshot, "swap_bangpath"),
+		.append_at_myorigin = is_on(snapshot, "append_at_myorigin"),
+		.append_dot_mydomain = is_on(snapshot, "append_dot_mydomain"),
+		.allow_percent_hack = is_on(snapshot, "allow_percent_hack"),
+		.swap_bangpath = is_on(snapshot, "swap_bangpath"),
 	};
 	return snapshot_ask_running(snapshot, &snapshot->is_running, error);
 }

@@ -26,7 +26,7 @@ typedef struct {
 	char *daemon_directory;
 	GHashTable *values;            /* what main.cf sets: name -> value, unexpanded */
 	GHashTable *defaults;          /* of the parameters that tlsmap owns, unexpanded */
-	GHashTable *expanded;          /* of a few, as in force */
+	GHashTable *expanded;          /* of all, as in force */
 	GPtrArray *overrides;          /* of SnapshotOverride: -o in master.cf, unexpanded */
 	GPtrArray *expanded_overrides; /* the same as in force */
 	char **table_types;            /* postconf -m */
@@ -51,6 +51,15 @@ const char *snapshot_value(const Snapshot *snapshot, const char *name);
 /* The value in force of an owned parameter: what main.cf sets, else Postfix's default; unexpanded.
  */
 const char *snapshot_effective(const Snapshot *snapshot, const char *name);
+
+/* The value in force of any parameter, with what its $names stand for; empty where this Postfix
+ * does not know it. */
+const char *snapshot_expanded(const Snapshot *snapshot, const char *name);
+
+/* The level that is in force for all mail, in lower case where Postfix's word is one: what the
+ * parameter says, else what those of before Postfix 2.3 say. The caller frees it. */
+char *snapshot_dup_receive_level(const Snapshot *snapshot);
+char *snapshot_dup_send_level(const Snapshot *snapshot);
 
 /* What a service of master.cf says by -o of a parameter, or NULL; unexpanded. */
 const char *snapshot_override(const Snapshot *snapshot, const char *service, const char *parameter);

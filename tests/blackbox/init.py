@@ -140,7 +140,8 @@ def main():
             ('a-service-of-its-own', {}, 'submission inet n - y - - smtpd\n  -o smtpd_tls_security_level=encrypt\n',
              'submission/inet/smtpd_tls_security_level')):
         tap.check(f'init-points-to/{name}', init_points_to, parameters, master, names)
-    for command, statuses in (('init', (0,)), ('check', (0,)), ('render', (0,)), ('plan', (1,)), ('apply', (0,))):
+    for command, statuses in (('init', (0,)), ('import', (1,)), ('check', (0,)), ('render', (0,)), ('plan', (1,)),
+                              ('apply', (0,))):
         tap.check(f'help-of-{command}-is-whole', help_is_whole, command)
         tap.check(f'example-of-{command}-works-as-printed', example_works, command, statuses)
     return tap.finish()

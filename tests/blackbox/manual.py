@@ -242,7 +242,7 @@ def parameters_are_documented():
 
 # The groups of findings in finding.h, in its order.
 GROUPS = ('The text is not JSON', 'One value is wrong', 'Values contradict each other',
-          'Legal, but perhaps not meant', 'What the live Postfix says')
+          'Legal, but perhaps not meant', 'What the live Postfix says', 'What import leaves out', 'What audit finds')
 WARNINGS = GROUPS[3]
 
 
@@ -260,9 +260,10 @@ def findings_are_documented(group):
     findings = findings_of(group)
     equal(sorted(SETTINGS.items(group)), sorted(identifier for identifier, _ in findings))
     # Only warnings are in their group; one elsewhere says what it is.
-    equal({identifier for identifier, severity in findings if severity == 'WARNING'},
-          {identifier for identifier, item in SETTINGS.items(group).items()
-           if group == WARNINGS or ' '.join(item.body).startswith('A warning')})
+    for wanted, words in (('WARNING', 'A warning'), ('INFO', 'For information')):
+        equal({identifier for identifier, severity in findings if severity == wanted},
+              {identifier for identifier, item in SETTINGS.items(group).items()
+               if (group == WARNINGS and wanted == 'WARNING') or ' '.join(item.body).startswith(words)})
     empty = [identifier for identifier, item in SETTINGS.items(group).items() if not item.body]
     equal(empty, [])
 

@@ -229,6 +229,23 @@ def explain_says_why():
         equal(json_of(site, '-s', 'doc.json', *mail, 'a@other.example')['explained']['verdict'], 'refused')
 
 
+def import_and_audit():
+    with Site(smtpd_tls_cert_file='/cert.pem', smtp_tls_security_level='encrypt') as site:
+        site.write('doc.json', ROW)
+        found = json_of(site, 'import')
+        equal(outcome(found), ('import', 'ok', 0))
+        equal([finding['severity'] for finding in found['findings']], ['info'])
+        equal(found['document'], json.loads(site.run('import').stdout))
+        found = json_of(site, '-s', 'doc.json', 'audit')
+        equal(outcome(found), ('audit', 'findings', 1))
+        equal({finding['severity'] for finding in found['findings']}, {'error', 'warning', 'info'})
+        site.write('doc.json', {'send': {'security_level': 'encrypt'}, 'receive': {'security_level': 'none'}})
+        site.succeed('-s', 'doc.json', 'apply')
+        equal(outcome(json_of(site, '-s', 'doc.json', 'audit')), ('audit', 'ok', 0))
+    with Site(smtp_tls_security_level='fingerprint', smtp_tls_CAfile='/ca.pem') as site:
+        equal(outcome(json_of(site, 'import')), ('import', 'findings', 1))
+
+
 def plan_says_what_apply_does():
     with Site() as site:
         site.write('doc.json', ROW)
@@ -325,11 +342,11 @@ def a_relative_directory_becomes_absolute():
 
 USAGE = (
     ('no-command', [], None,
-     'no command is named; accepted are init, check, render, plan, apply, rollback, history, status and explain; '
-     'see tlsmap --help'),
-    ('unknown-command', ['frob\x1b[2J'], None,
-     'there is no command "frob\\u001b[2J"; accepted are init, check, render, plan, apply, rollback, history, status '
+     'no command is named; accepted are init, import, check, render, plan, apply, rollback, history, status, audit '
      'and explain; see tlsmap --help'),
+    ('unknown-command', ['frob\x1b[2J'], None,
+     'there is no command "frob\\u001b[2J"; accepted are init, import, check, render, plan, apply, rollback, '
+     'history, status, audit and explain; see tlsmap --help'),
     ('unknown-option', ['--frob', 'check'], None,
      'there is no option "--frob"; accepted are -c DIR, -s FILE, --json, --strict, --version and --help; '
      'see tlsmap --help'),
@@ -355,13 +372,14 @@ USAGE = (
 BAD_OUTPUT = (
     ('unknown-member', {'x': 1}), ('status-of-another-exit', {'exit': 0}), ('unknown-exit', {'exit': 2}),
     ('part-of-another-command', {'rules': []}), ('changes-of-check', {'command': 'check'}),
+    ('document-of-plan', {'document': {}}),
     ('error-without-text', {'status': 'error', 'exit': 73}),
     ('finding-with-half-a-place', {'findings': [
         {'severity': 'error', 'id': 'x', 'message': 'x', 'file': 'x', 'line': 1}]}),
     ('finding-with-both-places', {'findings': [
         {'severity': 'error', 'id': 'x', 'message': 'x', 'file': 'x', 'line': 1, 'column': 1, 'pointer': '/',
          'where': 'x'}]}),
-    ('unknown-severity', {'findings': [{'severity': 'info', 'id': 'x', 'message': 'x'}]}),
+    ('unknown-severity', {'findings': [{'severity': 'hint', 'id': 'x', 'message': 'x'}]}),
     ('row-of-three', {'command': 'render', 'tls_policy': [['a', 'b', 'c']]}),
 )
 
@@ -381,14 +399,16 @@ def main():
     for case in (an_error_before_the_option_is_told_to_people, help_and_version_are_members,
                  unreadable_documents_are_errors, many_findings_are_counted, warnings_give_way_to_errors,
                  bytes_that_are_no_utf8_are_replaced, unwritable_output_is_no_success, plan_says_what_apply_does,
-                 rollback_history_and_status, explain_says_why,
+                 rollback_history_and_status, explain_says_why, import_and_audit,
                  warnings_with_strict_are_findings, changes_come_before_warnings_with_strict, locked_apply_ends,
                  apply_that_cannot_write_ends, apply_without_permission_ends,
                  a_relative_directory_becomes_absolute):
         tap.check(case.__name__.replace('_', '-'), case)
-    for command in ('plan', 'apply'):
+    for command in ('plan', 'apply', 'audit'):
         tap.check(f'wrong-document-ends-{command}', wrong_document_ends, command)
+    for command in ('plan', 'apply', 'audit', 'import'):
         tap.check(f'absent-postfix-ends-{command}', absent_postfix_ends, command)
+    for command in ('plan', 'apply'):
         tap.check(f'refusal-of-{command}-has-live-findings', refusal_has_live_findings, command)
     for name, arguments, document, command, status, code in (
             ('init', ['-s', 'new.json', 'init'], {}, 'init', 'ok', 0),
