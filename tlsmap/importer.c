@@ -12,6 +12,7 @@
 #include "maincf.h"
 #include "obstacle.h"
 #include "policytables.h"
+#include "spelling.h"
 #include "protocols.h"
 
 #include <string.h>
@@ -318,6 +319,19 @@ begins_with_own_table(const Import *import, const char *names)
 	       maincf_named_generation(list[0], import->base->directory) != 0;
 }
 
+#define SEPARATORS " ,\t\r\n"
+
+/* What stands behind the tables of the generation in force: its own, and that of the spellings. */
+static const char *
+skip_own_tables(const char *names)
+{
+	const char *behind = names + strcspn(names, SEPARATORS);
+	const char *next = behind + strspn(behind, SEPARATORS);
+	g_autofree char *name = g_strndup(next, strcspn(next, SEPARATORS));
+
+	return g_str_has_suffix(name, "/" SPELLING_FILE) ? next + strlen(name) : behind;
+}
+
 static gboolean
 import_tables(Import *import, GError **error)
 {
@@ -327,7 +341,7 @@ import_tables(Import *import, GError **error)
 	const Settings *settings = import->base->settings;
 
 	if (is_own)
-		names += strcspn(names, " ,\t\r\n");
+		names = skip_own_tables(names);
 	if (!policytables_read(import->snapshot, names, is_own, &tables, import->findings, error))
 		return FALSE;
 	for (size_t i = 0; is_own && i < settings_n_destinations(settings); i++)
