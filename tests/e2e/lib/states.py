@@ -118,9 +118,17 @@ class Look:
             if folder.name.isdigit() and not folder.with_name(f"{folder.name}.withdrawn").exists():
                 json.loads((folder / "manifest.json").read_text())
 
-    def _check_table(self, table: str) -> None:
-        if "/gen/" not in table:
+    def _check_table(self, tables: str) -> None:
+        if "/gen/" not in tables:
             return
+        # Behind it that of other spellings, of the same generation.
+        table, *others = tables.split(", ")
+        assert all(name == f"regexp:{table.partition(':')[2].replace('/tls_policy', '/tls_spellings')}"
+                   for name in others), tables
+        for name in others:
+            # A row that is none makes it say so.
+            asked = self._place.run("postmap", "-c", self._place.path, "-q", "plain.test", name)
+            assert (asked.returncode, asked.stdout, asked.stderr) == (1, "", ""), asked
         folder = self._generation(re.search(r"/gen/(\d+)/", table)[1])
         rows = (folder / "tls_policy").read_text()
         document = json.loads((folder / "settings.json").read_text())
