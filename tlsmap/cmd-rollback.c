@@ -170,6 +170,11 @@ undo_once(const CommandContext *context, guint64 wanted, gboolean may_wait, guin
 	if (current == NULL || (wanted != 0 && current->number != wanted) ||
 	    !confirm_find(snapshot->config_directory, current->number, &confirmation))
 		return EXIT_DONE;
+	if (confirm_is_damaged(&confirmation)) {
+		command_complain("the note of what waits to be confirmed can't be read; see tlsmap "
+				 "status");
+		return EXIT_REFUSED;
+	}
 	if (may_wait)
 		confirm_wait(&confirmation);
 	g_autofree char *before = g_strdup_printf("%" G_GUINT64_FORMAT, confirmation.before);

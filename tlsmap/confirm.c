@@ -52,16 +52,11 @@ confirm_forget(const char *config_directory, GError **error)
 	return FALSE;
 }
 
-/* The note is renamed into place whole; one that can't be read was not written by us. */
 static gboolean
-read_note(const char *config_directory, Confirmation *confirmation)
+parse_note(char *text, Confirmation *confirmation)
 {
-	g_autofree char *path = dup_path(config_directory);
-	g_autofree char *text = NULL;
-
-	if (!g_file_get_contents(path, &text, NULL, NULL))
-		return FALSE;
 	g_auto(GStrv) words = g_strsplit(g_strchomp(text), " ", -1);
+
 	return g_strv_length(words) == 3 &&
 	       g_ascii_string_to_unsigned(words[0], 10, 1, G_MAXUINT64, &confirmation->number,
 					  NULL) &&
@@ -70,10 +65,28 @@ read_note(const char *config_directory, Confirmation *confirmation)
 	       g_ascii_string_to_signed(words[2], 10, 0, G_MAXINT64, &confirmation->until, NULL);
 }
 
+/* The note is renamed into place whole. One that is there and can't be understood may be about what
+ * is in force: it waits until somebody says what is right. */
 gboolean
 confirm_find(const char *config_directory, guint64 number, Confirmation *confirmation)
 {
-	return read_note(config_directory, confirmation) && confirmation->number == number;
+	g_autofree char *path = dup_path(config_directory);
+	g_autofree char *text = NULL;
+	g_autoptr(GError) error = NULL;
+
+	if (!g_file_get_contents(path, &text, NULL, &error) &&
+	    g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+		return FALSE;
+	if (text != NULL && parse_note(text, confirmation))
+		return confirmation->number == number;
+	*confirmation = (Confirmation){ .until = G_MAXINT64 };
+	return TRUE;
+}
+
+gboolean
+confirm_is_damaged(const Confirmation *confirmation)
+{
+	return confirmation->number == 0;
 }
 
 gboolean
@@ -85,6 +98,14 @@ confirm_is_overdue(const Confirmation *confirmation)
 void
 confirm_report(const Confirmation *confirmation, Findings *findings)
 {
+	if (confirm_is_damaged(confirmation)) {
+		findings_add_live(
+			findings, FINDING_UNCONFIRMED, "tlsgate/" NOTE_FILE,
+			"this note can't be read, so that it is not known what waits to "
+			"be confirmed: look at history; apply --confirmed keeps what is in "
+			"force, and removes the note");
+		return;
+	}
 	g_autoptr(GDateTime) until = g_date_time_new_from_unix_utc(confirmation->until);
 	g_autofree char *time = g_date_time_format(until, "%Y-%m-%d %H:%M:%S UTC");
 	g_autofree char *where =

@@ -183,6 +183,22 @@ def a_fallback_table_that_answers_is_taken():
         equal(site.postconf('-h', 'smtp_tls_policy_maps'), b'static:may, unix:passwd.byname\n')
 
 
+def a_note_of_what_waits_that_is_damaged_is_in_doubt():
+    """It may be about what is in force: nothing goes on, and nothing is undone, until somebody says so."""
+    for damage in (b'', b'7', b'x 0 9\n', b'1 0 99999999999999999999\n'):
+        with HandsSite() as site:
+            equal(site.apply('--confirm', '600').returncode, 0)
+            note = site.config / 'tlsgate/unconfirmed'
+            note.write_bytes(damage)
+            with_fallback()(site)
+            for run in (site.apply(), site.run('-s', 'doc.json', 'plan'), site.run('status')):
+                equal((run.returncode in (1, 78), b'[unconfirmed]' in run.stderr), (True, True))
+            equal(site.run('rollback', '--unconfirmed', '1').returncode, 78)
+            equal(site.postconf('-h', 'smtp_tls_security_level'), b'encrypt\n')
+            equal((site.run('apply', '--confirmed').returncode, note.exists()), (0, False))
+            equal(site.apply().returncode, 0)
+
+
 def a_lock_file_that_was_left_is_no_obstacle():
     with HandsSite() as site:
         (site.config / 'main.cf.tmp').write_text('left by a postconf that died')
@@ -243,7 +259,8 @@ def with_receive(**settings):
 
 def with_fallback(*maps):
     def change(site):
-        site.write('doc.json', site.document | {'send': {'security_level': 'may', 'fallback_policy_maps': [*maps]}})
+        fallbacks = {'fallback_policy_maps': [*maps]} if maps else {}
+        site.write('doc.json', site.document | {'send': {'security_level': 'may'} | fallbacks})
     return change
 
 
@@ -358,7 +375,7 @@ def main():
     for name, shape in SHAPES.items():
         tap.check(f'kept/{name}', the_rest_is_kept, shape, [b'unused-parameter'] if name == 'references' else [])
     for case in (link_owner_mode_and_attributes_are_kept, nothing_else_is_touched,
-                 a_fallback_table_that_answers_is_taken,
+                 a_fallback_table_that_answers_is_taken, a_note_of_what_waits_that_is_damaged_is_in_doubt,
                  a_lock_file_that_was_left_is_no_obstacle, whatever_the_umask, meta_directory_in_the_configuration):
         tap.check(case.__name__.replace('_', '-'), case)
     for name, (change, words) in UNUSABLE.items():
