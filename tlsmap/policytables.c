@@ -8,9 +8,9 @@
  * say stays too: nobody's mail gets a weaker level because a row was left out. */
 #include "policytables.h"
 
-#include "child.h"
 #include "jsontext.h"
 #include "maincf.h"
+#include "mapset.h"
 #include "nexthop.h"
 #include "policyrow.h"
 #include "texthash.h"
@@ -19,47 +19,11 @@
 
 #define INDENT "    "
 
-/* What has rows; postmap(1) -s can't list them all, a cdb for one. */
-static const char *const listable[] = { "hash:", "btree:", "lmdb:", "dbm:", "cdb:", "texthash:" };
-
 void
 policytables_clear(PolicyTables *tables)
 {
 	g_clear_pointer(&tables->rows, g_ptr_array_unref);
 	g_clear_pointer(&tables->others, g_ptr_array_unref);
-}
-
-static gboolean
-is_listable(const char *name)
-{
-	for (size_t i = 0; i < G_N_ELEMENTS(listable); i++)
-		if (g_str_has_prefix(name, listable[i]))
-			return TRUE;
-	return FALSE;
-}
-
-/* The lines of a table; NULL where it can't be listed. */
-static gboolean
-list_rows(const Snapshot *snapshot, const char *name, char ***lines, char **trouble, GError **error)
-{
-	const char *const argv[] = {
-		"postmap", "-c", snapshot->config_directory, "-s", name, NULL
-	};
-	g_auto(ChildResult) result = { 0 };
-
-	*lines = NULL;
-	/* postmap(1) would say so after a second (src/util/dict_cdb.c has no sequence, 3.12). */
-	if (g_str_has_prefix(name, "cdb:")) {
-		*trouble = g_strdup("the type cdb has no such operation");
-		return TRUE;
-	}
-	if (!child_run(argv, NULL, &result, error))
-		return FALSE;
-	if (result.status == 0 && *result.errors == '\0')
-		*lines = g_strsplit(g_strchomp(result.output), "\n", -1);
-	else
-		*trouble = child_dup_first_line(result.errors);
-	return TRUE;
 }
 
 /* Rows of one table, or of those before it too: key -> value. */
@@ -256,8 +220,9 @@ policytables_read(const Snapshot *snapshot, const char *names, gboolean are_rows
 	for (size_t i = 0; list[i] != NULL; i++) {
 		g_auto(GStrv) lines = NULL;
 		g_autofree char *trouble = NULL;
-		if (!are_rows_known && tables->others->len == 0 && is_listable(list[i])) {
-			if (!list_rows(snapshot, list[i], &lines, &trouble, error))
+		if (!are_rows_known && tables->others->len == 0 &&
+		    mapset_has_rows(list[i])) {
+			if (!mapset_list_table(snapshot, list[i], &lines, &trouble, error))
 				return FALSE;
 			if (lines == NULL)
 				report_unlistable(list[i], trouble, findings);
