@@ -11,6 +11,7 @@
 #include "listener.h"
 #include "maincf.h"
 #include "network.h"
+#include "rowcheck.h"
 #include "texthash.h"
 
 #include <string.h>
@@ -533,6 +534,7 @@ obstacle_find(const Settings *settings, const Snapshot *snapshot, Findings *find
 
 	for (size_t i = 0; i < G_N_ELEMENTS(obstacles); i++)
 		obstacles[i](&context);
+	rowcheck_find(settings, snapshot, findings);
 }
 
 void
