@@ -8,6 +8,7 @@
 
 #include "compile.h"
 #include "diff.h"
+#include "filter.h"
 #include "maincf.h"
 #include "obstacle.h"
 #include "oldrows.h"
@@ -548,8 +549,10 @@ plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, 
 		return NULL;
 	plan_contents(plan);
 	plan_files(plan);
-	if (!is_removal(plan))
+	if (!is_removal(plan)) {
 		obstacle_find(plan->settings, plan->snapshot, findings);
+		filter_find(plan->settings, plan->snapshot, findings);
+	}
 	return g_steal_pointer(&plan);
 }
 

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* filter: content filters that are given mail by smtp(8), under the same levels as other hosts.
+ *
+ * Where content_filter or the action FILTER says "transport:next-hop", qmgr(8) takes that for all
+ * recipients of the message, whatever their domains (src/qmgr/qmgr_message.c, 3.7): smtp(8) then
+ * asks smtp_tls_policy_maps for that next-hop alone. A filter on this machine speaks no TLS as a
+ * rule: where TLS is demanded all its mail would be deferred. To one elsewhere mail goes without
+ * what the rows of its domains demand. A row for the next-hop itself says what is meant, and is
+ * enough. Filters that a policy server names can't be seen. */
+#include "filter.h"
+
+#include "listener.h"
+#include "names.h"
+#include "nexthop.h"
+#include "policylookup.h"
+#include "routes.h"
+#include "texthash.h"
+
+#include <string.h>
+
+typedef struct {
+	const Settings *settings;
+	const Snapshot *snapshot;
+	Routes *routes;
+	GHashTable *rows;    /* key -> SettingsDestination; NULL: not yet wanted */
+	GHashTable *seen;    /* "transport:next-hop" that has been judged */
+	GRegex *action;      /* FILTER transport:next-hop */
+	GRegex *table;       /* a table with a text behind it */
+	const char *classes; /* smtpd_restriction_classes */
+	Findings *findings;
+} Search;
+
+/* ---- what the document says of a next-hop ---- */
+
+typedef struct {
+	GHashTable *rows;
+	const SettingsDestination *row;
+} Indexing;
+
+static void
+index_form(const char *form, void *data)
+{
+	const Indexing *indexing = data;
+
+	g_hash_table_insert(indexing->rows, g_strdup(form), (void *)indexing->row);
+}
+
+static GHashTable *
+index_rows(const Settings *settings)
+{
+	GHashTable *rows = g_hash_table_new_full(texthash, g_str_equal, g_free, NULL);
+
+	for (size_t i = 0; i < settings_n_destinations(settings); i++) {
+		Indexing indexing = { rows, settings_destination(settings, i) };
+		nexthop_visit_forms(indexing.row->destination.text, index_form, &indexing);
+	}
+	return rows;
+}
+
+/* NULL: the global level holds. */
+static const SettingsDestination *
+find_row(Search *search, const char *next_hop)
+{
+	const SettingsDestination *row = NULL;
+
+	if (search->rows == NULL)
+		search->rows = index_rows(search->settings);
+	for (const char *key = next_hop; key != NULL && row == NULL;
+	     key = policylookup_next_key(key))
+		row = g_hash_table_lookup(search->rows, key);
+	return row;
+}
+
+/* Of the rows whose mail would go to a filter with less than they demand, the first; NULL: none. */
+static const SettingsDestination *
+find_stronger_row(const Search *search, SecurityLevel level)
+{
+	for (size_t i = 0; i < settings_n_destinations(search->settings); i++) {
+		const SettingsDestination *row = settings_destination(search->settings, i);
+		if (settings_level_is_mandatory(row->security_level.code) &&
+		    !names_is_at_least(level, row->security_level.code))
+			return row;
+	}
+	return NULL;
+}
+
+/* ---- judging ---- */
+
+static gboolean
+is_unguarded(const Settings *settings, const char *service)
+{
+	const GArray *named = settings->postfix.unguarded_services;
+
+	for (size_t i = 0; i < settings_n_texts(named); i++)
+		if (strcmp(settings_text(named, i), service) == 0)
+			return TRUE;
+	return FALSE;
+}
+
+/* "[ipv6:::1]:10025", "[127.0.0.1]:10025", "localhost:10025". */
+static gboolean
+is_on_this_machine(const char *next_hop)
+{
+	gboolean is_bracketed = next_hop[0] == '[';
+	g_autofree char *host = g_strdup(next_hop + is_bracketed);
+
+	host[strcspn(host, is_bracketed ? "]" : ":")] = '\0';
+	return listener_is_loopback_host(g_str_has_prefix(host, "ipv6:") ? host + strlen("ipv6:")
+									 : host);
+}
+
+static void
+judge_here(const Search *search, const char *where, const char *next_hop, SecurityLevel level)
+{
+	if (settings_level_is_mandatory(level))
+		findings_add_live(
+			search->findings, FINDING_FILTER_WITHOUT_ROW, where,
+			"at the level \"%s\" mail would go to the filter \"%s\" by TLS or not at "
+			"all, and without TLS there all of it would be deferred; add the row "
+			"{ \"destination\": \"%s\", \"security_level\": \"none\" } to send.domains, or "
+			"one with the level that the filter can keep",
+			names_word(&names_security_level, level), next_hop, next_hop);
+}
+
+static void
+judge_elsewhere(const Search *search, const char *where, const char *next_hop, SecurityLevel level)
+{
+	const SettingsDestination *stronger = find_stronger_row(search, level);
+
+	if (stronger != NULL)
+		findings_add_live(
+			search->findings, FINDING_FILTER_WITHOUT_ROW, where,
+			"all mail goes to the filter \"%s\" first, at the level \"%s\", also mail "
+			"that is to go to \"%s\" at the level \"%s\"; add a row for the filter to "
+			"send.domains, { \"destination\": \"%s\", \"security_level\": \"encrypt\" } "
+			"for example",
+			next_hop, names_word(&names_security_level, level),
+			stronger->destination.text,
+			names_word(&names_security_level, stronger->security_level.code), next_hop);
+}
+
+static void
+judge_next_hop(Search *search, const char *where, const char *service, const char *next_hop)
+{
+	const SettingsDestination *row = find_row(search, next_hop);
+	const char *own = snapshot_override(search->snapshot, service, "smtp_tls_security_level");
+	SecurityLevel level = search->settings->send.security_level.code;
+
+	/* What the row says of this very next-hop is what is meant. */
+	if (row != NULL && row->destination.text[0] != '.')
+		return;
+	if (row != NULL)
+		level = row->security_level.code;
+	else if (own != NULL && names_code(&names_send_level, own) >= 0)
+		level = names_code(&names_send_level, own);
+	if (!is_on_this_machine(next_hop))
+		judge_elsewhere(search, where, next_hop, level);
+	/* A level of its own is meant for the filter, too. */
+	else if (row != NULL || own == NULL)
+		judge_here(search, where, next_hop, level);
+}
+
+/* filter: "transport:next-hop". */
+static void
+judge(Search *search, const char *where, const char *filter)
+{
+	g_autofree char *value = g_strdup(filter);
+	RouteTarget target = route_split_target(value);
+	g_autofree char *service = g_strconcat(target.transport, "/unix", NULL);
+	const char *command = routes_command(search->routes, target.transport);
+
+	if (g_strcmp0(command, "smtp") != 0 || is_unguarded(search->settings, service) ||
+	    !g_hash_table_add(search->seen, g_strdup(filter)))
+		return;
+	if (*target.next_hop == '\0')
+		target.next_hop = snapshot_expanded(search->snapshot, "default_filter_nexthop");
+	/* Without any it is the domain of the recipient, as if there were no filter. */
+	g_autofree char *folded = g_ascii_strdown(target.next_hop, -1);
+	g_auto(GStrv) next_hops = route_dup_next_hops(folded);
+	for (size_t i = 0; next_hops[i] != NULL; i++)
+		judge_next_hop(search, where, service, next_hops[i]);
+}
+
+/* ---- where filters are named ---- */
+
+/* All FILTER actions in the text of a table, or in a list of restrictions. */
+static void
+judge_actions(Search *search, const char *where, const char *text)
+{
+	g_autoptr(GMatchInfo) match = NULL;
+
+	for (g_regex_match(search->action, text, 0, &match); g_match_info_matches(match);
+	     g_match_info_next(match, NULL)) {
+		g_autofree char *filter = g_match_info_fetch(match, 1);
+		judge(search, where, filter);
+	}
+}
+
+/* The text that a table is made of is where its administrator writes; one that can't be read is
+ * for Postfix to complain of. */
+static void
+judge_table(Search *search, const char *path)
+{
+	g_autofree char *text = NULL;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return;
+	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+	for (size_t i = 0; lines[i] != NULL; i++)
+		if (lines[i][0] != '#')
+			judge_actions(search, path, lines[i]);
+}
+
+/* Lists of restrictions, and what header_checks and its like name, hold actions. */
+static gboolean
+holds_actions(const Search *search, const char *parameter)
+{
+	g_auto(GStrv) classes = g_strsplit_set(search->classes, ", \t\n", -1);
+
+	return g_str_has_suffix(parameter, "_restrictions") ||
+	       g_str_has_suffix(parameter, "_checks") ||
+	       g_strv_contains((const char *const *)classes, parameter);
+}
+
+static void
+judge_parameter(Search *search, const char *where, const char *parameter, const char *value)
+{
+	g_autoptr(GMatchInfo) match = NULL;
+
+	if (strcmp(parameter, "content_filter") == 0)
+		judge(search, where, value);
+	if (!holds_actions(search, parameter))
+		return;
+	judge_actions(search, where, value);
+	for (g_regex_match(search->table, value, 0, &match); g_match_info_matches(match);
+	     g_match_info_next(match, NULL)) {
+		g_autofree char *path = g_match_info_fetch(match, 1);
+		judge_table(search, path);
+	}
+}
+
+static void
+judge_all(Search *search)
+{
+	const Snapshot *snapshot = search->snapshot;
+	g_autoptr(GList) names =
+		g_list_sort(g_hash_table_get_keys(snapshot->values), (GCompareFunc)g_strcmp0);
+
+	for (const GList *name = names; name != NULL; name = name->next) {
+		g_autofree char *where = g_strdup_printf(
+			"%s/main.cf: %s", snapshot->config_directory, (const char *)name->data);
+		judge_parameter(search, where, name->data, snapshot_expanded(snapshot, name->data));
+	}
+	for (size_t i = 0; i < snapshot->expanded_overrides->len; i++) {
+		const SnapshotOverride *override = snapshot->expanded_overrides->pdata[i];
+		g_autofree char *where =
+			g_strdup_printf("%s/master.cf: %s: -o %s", snapshot->config_directory,
+					override->service, override->parameter);
+		judge_parameter(search, where, override->parameter, override->value);
+	}
+}
+
+void
+filter_find(const Settings *settings, const Snapshot *snapshot, Findings *findings)
+{
+	Search search = {
+		.settings = settings,
+		.snapshot = snapshot,
+		.routes = routes_new(snapshot),
+		.seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+		.action = g_regex_new("(?:^|[\\s{])FILTER\\s+([^\\s:]+:[^\\s}]*)", G_REGEX_CASELESS,
+				      0, NULL),
+		.table = g_regex_new("\\b(?:regexp|pcre|cidr|texthash|hash|btree|lmdb|cdb|dbm|sdbm)"
+				     ":(/[^\\s,}]+)",
+				     0, 0, NULL),
+		.classes = snapshot_expanded(snapshot, "smtpd_restriction_classes"),
+		.findings = findings,
+	};
+
+	judge_all(&search);
+	routes_free(search.routes);
+	g_clear_pointer(&search.rows, g_hash_table_unref);
+	g_hash_table_unref(search.seen);
+	g_regex_unref(search.action);
+	g_regex_unref(search.table);
+}
