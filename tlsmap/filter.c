@@ -18,6 +18,9 @@
 
 #include <string.h>
 
+/* What nexthop_normalise() needs. */
+#define NEXTHOP_BUFFER 1024
+
 typedef struct {
 	const Settings *settings;
 	const Snapshot *snapshot;
@@ -109,17 +112,36 @@ is_on_this_machine(const char *next_hop)
 									 : host);
 }
 
+/* A row can't name an address without brackets, which Postfix takes only where disable_dns_lookups
+ * is set: then it is first to be spelled so. The caller frees it. */
+static char *
+dup_cure(const char *next_hop, const char *level)
+{
+	char form[NEXTHOP_BUFFER];
+	size_t length = strcspn(next_hop, ":");
+
+	if (g_strlcpy(form, next_hop, sizeof form) < sizeof form &&
+	    nexthop_normalise(form, sizeof form) == NULL)
+		return g_strdup_printf("add the row { \"destination\": \"%s\", "
+				       "\"security_level\": \"%s\" } to send.domains",
+				       next_hop, level);
+	return g_strdup_printf("write it as \"[%.*s]%s\", and add the row { \"destination\": "
+			       "\"[%.*s]%s\", \"security_level\": \"%s\" } to send.domains",
+			       (int)length, next_hop, next_hop + length, (int)length, next_hop,
+			       next_hop + length, level);
+}
+
 static void
 judge_here(const Search *search, const char *where, const char *next_hop, SecurityLevel level)
 {
-	if (settings_level_is_mandatory(level))
-		findings_add_live(
-			search->findings, FINDING_FILTER_WITHOUT_ROW, where,
-			"at the level \"%s\" mail would go to the filter \"%s\" by TLS or not at "
-			"all, and without TLS there all of it would be deferred; add the row "
-			"{ \"destination\": \"%s\", \"security_level\": \"none\" } to send.domains, or "
-			"one with the level that the filter can keep",
-			names_word(&names_security_level, level), next_hop, next_hop);
+	if (!settings_level_is_mandatory(level))
+		return;
+	g_autofree char *cure = dup_cure(next_hop, "none");
+	findings_add_live(search->findings, FINDING_FILTER_WITHOUT_ROW, where,
+			  "at the level \"%s\" mail would go to the filter \"%s\" by TLS or not at "
+			  "all, and without TLS there all of it would be deferred; %s, or one with "
+			  "the level that the filter can keep",
+			  names_word(&names_security_level, level), next_hop, cure);
 }
 
 static void
@@ -127,16 +149,15 @@ judge_elsewhere(const Search *search, const char *where, const char *next_hop, S
 {
 	const SettingsDestination *stronger = find_stronger_row(search, level);
 
-	if (stronger != NULL)
-		findings_add_live(
-			search->findings, FINDING_FILTER_WITHOUT_ROW, where,
-			"all mail goes to the filter \"%s\" first, at the level \"%s\", also mail "
-			"that is to go to \"%s\" at the level \"%s\"; add a row for the filter to "
-			"send.domains, { \"destination\": \"%s\", \"security_level\": \"encrypt\" } "
-			"for example",
-			next_hop, names_word(&names_security_level, level),
-			stronger->destination.text,
-			names_word(&names_security_level, stronger->security_level.code), next_hop);
+	if (stronger == NULL)
+		return;
+	g_autofree char *cure = dup_cure(next_hop, "encrypt");
+	findings_add_live(
+		search->findings, FINDING_FILTER_WITHOUT_ROW, where,
+		"all mail goes to the filter \"%s\" first, at the level \"%s\", also mail "
+		"that is to go to \"%s\" at the level \"%s\"; %s, or one with another level",
+		next_hop, names_word(&names_security_level, level), stronger->destination.text,
+		names_word(&names_security_level, stronger->security_level.code), cure);
 }
 
 static void
