@@ -12,67 +12,33 @@
 #include "listener.h"
 #include "names.h"
 #include "nexthop.h"
-#include "policylookup.h"
 #include "routes.h"
-#include "texthash.h"
+#include "sendpolicy.h"
 
 #include <string.h>
 
 /* What nexthop_normalise() needs. */
 #define NEXTHOP_BUFFER 1024
 
+#define ACTION "(?:^|[\\s{])FILTER\\s+([^\\s:]+:[^\\s}]*)"
+/* A table with a text behind it. */
+#define TABLE "\\b(?:regexp|pcre|cidr|texthash|hash|btree|lmdb|cdb|dbm|sdbm):(/[^\\s,}]+)"
+
 typedef struct {
 	const Settings *settings;
 	const Snapshot *snapshot;
 	Routes *routes;
-	GHashTable *rows;    /* key -> SettingsDestination; NULL: not yet wanted */
-	GHashTable *seen;    /* "transport:next-hop" that has been judged */
-	GRegex *action;      /* FILTER transport:next-hop */
-	GRegex *table;       /* a table with a text behind it */
+	const GPtrArray *keys;
+	SendPolicy *policy; /* NULL: not yet wanted, a million rows may be behind it */
+	GError *error;      /* why there is none */
+	GHashTable *seen;   /* "transport:next-hop" that has been judged */
+	GRegex *action;
+	GRegex *table;
 	const char *classes; /* smtpd_restriction_classes */
 	Findings *findings;
 } Search;
 
-/* ---- what the document says of a next-hop ---- */
-
-typedef struct {
-	GHashTable *rows;
-	const SettingsDestination *row;
-} Indexing;
-
-static void
-index_form(const char *form, void *data)
-{
-	const Indexing *indexing = data;
-
-	g_hash_table_insert(indexing->rows, g_strdup(form), (void *)indexing->row);
-}
-
-static GHashTable *
-index_rows(const Settings *settings)
-{
-	GHashTable *rows = g_hash_table_new_full(texthash, g_str_equal, g_free, NULL);
-
-	for (size_t i = 0; i < settings_n_destinations(settings); i++) {
-		Indexing indexing = { rows, settings_destination(settings, i) };
-		nexthop_visit_forms(indexing.row->destination.text, index_form, &indexing);
-	}
-	return rows;
-}
-
-/* NULL: the global level holds. */
-static const SettingsDestination *
-find_row(Search *search, const char *next_hop)
-{
-	const SettingsDestination *row = NULL;
-
-	if (search->rows == NULL)
-		search->rows = index_rows(search->settings);
-	for (const char *key = next_hop; key != NULL && row == NULL;
-	     key = policylookup_next_key(key))
-		row = g_hash_table_lookup(search->rows, key);
-	return row;
-}
+/* ---- judging ---- */
 
 /* Of the rows whose mail would go to a filter with less than they demand, the first; NULL: none. */
 static const SettingsDestination *
@@ -86,8 +52,6 @@ find_stronger_row(const Search *search, SecurityLevel level)
 	}
 	return NULL;
 }
-
-/* ---- judging ---- */
 
 static gboolean
 is_unguarded(const Settings *settings, const char *service)
@@ -160,25 +124,46 @@ judge_elsewhere(const Search *search, const char *where, const char *next_hop, S
 		names_word(&names_security_level, stronger->security_level.code), cure);
 }
 
-static void
-judge_next_hop(Search *search, const char *where, const char *service, const char *next_hop)
+/* The level that decides, where no row says what is meant for this very next-hop. */
+static gboolean
+find_level(const Search *search, const char *next_hop, const char *own, SecurityLevel *level)
 {
-	const SettingsDestination *row = find_row(search, next_hop);
-	const char *own = snapshot_override(search->snapshot, service, "smtp_tls_security_level");
-	SecurityLevel level = search->settings->send.security_level.code;
+	g_auto(SendDecision) decision = { 0 };
 
-	/* What the row says of this very next-hop is what is meant. */
-	if (row != NULL && row->destination.text[0] != '.')
+	/* A table that can't be asked is a finding of its own. */
+	if (!sendpolicy_decide(search->policy, next_hop, &decision, NULL) ||
+	    (decision.decider == DECIDED_BY_ROW && strcmp(decision.key, next_hop) == 0))
+		return FALSE;
+	const char *said =
+		decision.decider == DECIDED_BY_LEVEL && own != NULL ? own : decision.value;
+	g_autofree char *word = g_strndup(said, strcspn(said, " \t"));
+	int code = names_code(&names_security_level, word);
+	*level = code >= 0 ? code : search->settings->send.security_level.code;
+	return TRUE;
+}
+
+static void
+judge_next_hop(const Search *search, const char *where, const char *service, const char *next_hop)
+{
+	const char *own = snapshot_override(search->snapshot, service, "smtp_tls_security_level");
+	SecurityLevel level;
+
+	if (!find_level(search, next_hop, own, &level))
 		return;
-	if (row != NULL)
-		level = row->security_level.code;
-	else if (own != NULL && names_code(&names_send_level, own) >= 0)
-		level = names_code(&names_send_level, own);
 	if (!is_on_this_machine(next_hop))
 		judge_elsewhere(search, where, next_hop, level);
 	/* A level of its own is meant for the filter, too. */
-	else if (row != NULL || own == NULL)
+	else if (own == NULL)
 		judge_here(search, where, next_hop, level);
+}
+
+static gboolean
+has_policy(Search *search)
+{
+	if (search->policy == NULL && search->error == NULL)
+		search->policy = sendpolicy_new(search->settings, search->snapshot, search->keys,
+						&search->error);
+	return search->policy != NULL;
 }
 
 /* filter: "transport:next-hop". */
@@ -191,7 +176,7 @@ judge(Search *search, const char *where, const char *filter)
 	const char *command = routes_command(search->routes, target.transport);
 
 	if (g_strcmp0(command, "smtp") != 0 || is_unguarded(search->settings, service) ||
-	    !g_hash_table_add(search->seen, g_strdup(filter)))
+	    !g_hash_table_add(search->seen, g_strdup(filter)) || !has_policy(search))
 		return;
 	if (*target.next_hop == '\0')
 		target.next_hop = snapshot_expanded(search->snapshot, "default_filter_nexthop");
@@ -281,27 +266,29 @@ judge_all(Search *search)
 	}
 }
 
-void
-filter_find(const Settings *settings, const Snapshot *snapshot, Findings *findings)
+gboolean
+filter_find(const Settings *settings, const Snapshot *snapshot, const GPtrArray *keys,
+	    Findings *findings, GError **error)
 {
+	g_autoptr(Routes) routes = routes_new(snapshot);
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GRegex) action = g_regex_new(ACTION, G_REGEX_CASELESS, 0, NULL);
+	g_autoptr(GRegex) table = g_regex_new(TABLE, 0, 0, NULL);
 	Search search = {
 		.settings = settings,
 		.snapshot = snapshot,
-		.routes = routes_new(snapshot),
-		.seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
-		.action = g_regex_new("(?:^|[\\s{])FILTER\\s+([^\\s:]+:[^\\s}]*)", G_REGEX_CASELESS,
-				      0, NULL),
-		.table = g_regex_new("\\b(?:regexp|pcre|cidr|texthash|hash|btree|lmdb|cdb|dbm|sdbm)"
-				     ":(/[^\\s,}]+)",
-				     0, 0, NULL),
+		.routes = routes,
+		.keys = keys,
+		.seen = seen,
+		.action = action,
+		.table = table,
 		.classes = snapshot_expanded(snapshot, "smtpd_restriction_classes"),
 		.findings = findings,
 	};
 
 	judge_all(&search);
-	routes_free(search.routes);
-	g_clear_pointer(&search.rows, g_hash_table_unref);
-	g_hash_table_unref(search.seen);
-	g_regex_unref(search.action);
-	g_regex_unref(search.table);
+	sendpolicy_free(search.policy);
+	if (search.error != NULL)
+		g_propagate_error(error, search.error);
+	return search.error == NULL;
 }

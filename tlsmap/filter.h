@@ -7,5 +7,6 @@
 #include "snapshot.h"
 
 /* Add an error, with the cure, for each filter that would get no mail under the document, or behind
- * which a row of it would not hold. */
-void filter_find(const Settings *settings, const Snapshot *snapshot, Findings *findings);
+ * which a row of it would not hold. keys: of RouteKey. FALSE with error as sendpolicy_new(). */
+gboolean filter_find(const Settings *settings, const Snapshot *snapshot, const GPtrArray *keys,
+		     Findings *findings, GError **error) G_GNUC_WARN_UNUSED_RESULT;

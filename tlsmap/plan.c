@@ -558,7 +558,8 @@ plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, 
 	plan_files(plan);
 	if (!is_removal(plan)) {
 		obstacle_find(plan->settings, plan->snapshot, findings);
-		filter_find(plan->settings, plan->snapshot, findings);
+		if (!filter_find(plan->settings, plan->snapshot, plan->route_keys, findings, error))
+			return NULL;
 	}
 	return g_steal_pointer(&plan);
 }
