@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lib import addresses, filters
+from lib import addresses, filters, partners
 from lib.client import Client, Pair, Reply
 from lib.dovecot import PASSWORD, Dovecot
 from lib.tlsmap import Document, Tlsmap
@@ -54,7 +54,7 @@ def cured(world: World, document: Document, findings: list[Finding]) -> Document
                 world.gateway.postconf("-Pe", f"{finding.service}/{line}")
         if "postfix.unguarded_services" in finding.message:
             services.append(finding.service)
-        if row := re.search(r"add the row (\{.*?\})", finding.message):
+        if row := re.search(r"row.*?(\{ .*? \})", finding.message):
             rows.append(json.loads(row[1]))
     return document | {"send": document["send"] | {"domains": rows},
                        "postfix": document["postfix"] | {"unguarded_services": services}}
@@ -251,7 +251,95 @@ def filters_of_all_kinds(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
             mail_goes_out_protected(world, port=port, mark="yes")
 
 
-SITES = (submission, two_names, filters_of_all_kinds)
+# ---- a relayhost ----
+
+ADDRESS = {partner.host: partners.address_of(partner) for partner in partners.PARTNERS}
+SPELLINGS = ("{host}", "{host}:25", "[{host}]", "[{host}]:25", "[{address}]", "[{address}]:25")
+
+
+def relayhosts(host: str) -> list[str]:
+    return [spelling.format(host=host, address=ADDRESS[host]) for spelling in SPELLINGS]
+
+
+def relayhost(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    """All mail goes there, whatever its domain: the row is asked for as relayhost is spelled."""
+    gateway = world.replace_gateway("minimal")
+    document = tlsmap.document(send={"security_level": "may", "domains": [
+        {"destination": "partner.example", "security_level": "encrypt"}]})
+    whole = document
+    for spelled in relayhosts("mx.right.test") + relayhosts("mx.plain.test"):
+        with tap.case(f"relayhost-{spelled}-is-refused-with-the-row-that-cures-it"):
+            gateway.set(relayhost=spelled)
+            found = refused(tlsmap, document)
+            assert [each.identifier for each in found] == ["route-shared"], found
+            rows = cured(world, document, found)["send"]["domains"]
+            assert rows[1:] == [{"destination": spelled, "security_level": "encrypt"}], rows
+            whole = whole | {"send": whole["send"] | {"domains": whole["send"]["domains"] + rows[1:]}}
+    tlsmap.apply(whole)
+    for spelled in relayhosts("mx.right.test"):
+        with tap.case(f"relayhost-{spelled}-gets-mail-by-tls"):
+            outcome = by_relayhost(world, spelled)
+            assert (outcome.status, outcome.tls) == ("sent", "Trusted"), outcome
+    for spelled in relayhosts("mx.plain.test"):
+        with tap.case(f"relayhost-{spelled}-without-tls-gets-none"):
+            outcome = by_relayhost(world, spelled)
+            assert outcome.status == "deferred" and "TLS is required" in outcome.text, outcome
+
+
+def by_relayhost(world: World, spelled: str) -> Any:
+    world.gateway.set(relayhost=spelled)
+    world.gateway.reload()
+    return world.outcome(world.relay("someone@partner.example"))
+
+
+# ---- transports for single destinations ----
+
+TRANSPORTS = """\
+inside.plain.test smtp:[mx.plain.test]
+bank.right.test partner:[mx.right.test]:587
+slow.plain.test slow:
+box.gw.example lmtp:inet:127.0.0.1:24
+"""
+TRANSPORT_SERVICES = """\
+partner unix - - n - 2 smtp -o smtp_helo_name=partner.gw.example
+slow unix - - n - 1 smtp -o smtp_tls_security_level=none
+"""
+
+
+def transports(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    gateway = world.replace_gateway("minimal", relay_domains="box.gw.example")
+    dovecot = Dovecot(world.directory / "dovecot-transports", gateway)
+    table = gateway.config_dir / "transport"
+    table.write_text(TRANSPORTS)
+    gateway.set(transport_maps=f"hash:{table}")
+    subprocess.run(["postmap", "-c", gateway.config_dir, f"hash:{table}"], check=True)
+    with open(gateway.config_dir / "master.cf", "a", encoding="ascii") as file:
+        file.write(TRANSPORT_SERVICES)
+    rows = [{"destination": "inside.plain.test", "security_level": "none"},
+            {"destination": "bank.right.test", "security_level": "secure", "match": ["mx.right.test"]}]
+    with tap.case("a-row-for-a-domain-that-goes-by-lmtp-is-refused"):
+        found = refused(tlsmap, tlsmap.document(send={"security_level": "encrypt", "domains": [
+            {"destination": "box.gw.example", "security_level": "encrypt"}]}))
+        assert {each.identifier for each in found} == {"hidden-service", "route-by-lmtp"}, found
+    with tap.case("a-transport-in-clear-is-refused-until-it-is-named"):
+        document = tlsmap.document(receive={"security_level": "encrypt"},
+                                   send={"security_level": "encrypt", "domains": rows})
+        found = refused(tlsmap, document)
+        assert [(each.identifier, each.service) for each in found] == [("hidden-service", "slow/unix")], found
+        tlsmap.apply(cured(world, document, found))
+    for domain, wanted in {"inside.plain.test": ("sent", "", "mx.plain.test"),
+                           "bank.right.test": ("sent", "Verified", "mx.right.test"),
+                           "slow.plain.test": ("sent", "", "mx.plain.test"),
+                           "box.gw.example": ("sent", "", "127.0.0.1"),
+                           "other.right.test": ("sent", "Trusted", "mx.right.test"),
+                           "other.plain.test": ("deferred", "", "mx.plain.test")}.items():
+        with tap.case(f"transports-mail-to-{domain}-goes-as-the-document-says"):
+            outcome = world.outcome(world.relay(f"someone@{domain}", tls="starttls"))
+            assert (outcome.status, outcome.tls, outcome.relay.partition("[")[0]) == wanted, outcome
+    dovecot.stop()
+
+
+SITES = (submission, two_names, filters_of_all_kinds, relayhost, transports)
 
 
 def main(world: World, tap: Tap) -> None:
