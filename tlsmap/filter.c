@@ -166,6 +166,64 @@ has_policy(Search *search)
 	return search->policy != NULL;
 }
 
+/* Mail that another program than smtp(8) gives to a filter on another host: no row changes how it
+ * goes there, but one that demands no TLS says that this is known. */
+static void
+judge_apart(const Search *search, const char *where, const char *next_hop, SecurityLevel level,
+	    const char *speaker)
+{
+	const SettingsDestination *row = sendpolicy_row(search->policy, next_hop);
+	SecurityLevel of_all = search->settings->send.security_level.code;
+
+	if (is_on_this_machine(next_hop) ||
+	    (row != NULL && !settings_level_is_mandatory(row->security_level.code)) ||
+	    (find_stronger_row(search, level) == NULL &&
+	     (!settings_level_is_mandatory(of_all) || names_is_at_least(level, of_all))))
+		return;
+	g_autofree char *cure = row != NULL ? g_strdup("give its row the level \"none\"")
+					    : dup_cure(next_hop, "none");
+	findings_add_live(
+		search->findings, FINDING_FILTER_WITHOUT_ROW, where,
+		"all mail goes to the filter \"%s\" first, by %s and at the level \"%s\", "
+		"and the document demands more; run the filter on this machine, or give "
+		"it its mail by smtp(8), or, if you mean it so, %s",
+		next_hop, speaker, names_word(&names_security_level, level), cure);
+}
+
+/* "inet:host:port", or that without "inet:"; NULL: it is a socket of this machine, or a port. */
+static const char *
+find_host(const char *endpoint)
+{
+	if (g_str_has_prefix(endpoint, "inet:"))
+		endpoint += strlen("inet:");
+	return g_str_has_prefix(endpoint, "unix:") || *endpoint == ':' || *endpoint == '\0'
+		       ? NULL
+		       : endpoint;
+}
+
+/* A port alone is one of this machine (postconf(5) smtpd_proxy_filter, 3.7). */
+static void
+judge_proxy(Search *search, const char *where, const char *endpoint)
+{
+	const char *host = find_host(endpoint);
+
+	if (host != NULL && strchr(host, ':') != NULL && has_policy(search))
+		judge_apart(search, where, host, SECURITY_NONE, "smtpd(8), which speaks no TLS,");
+}
+
+static void
+judge_lmtp(const Search *search, const char *where, const char *service, const char *next_hop)
+{
+	const char *host = find_host(next_hop);
+	const char *level = snapshot_override(search->snapshot, service, "lmtp_tls_security_level");
+
+	if (level == NULL)
+		level = snapshot_expanded(search->snapshot, "lmtp_tls_security_level");
+	int code = names_code(&names_security_level, level);
+	if (host != NULL)
+		judge_apart(search, where, host, code >= 0 ? code : SECURITY_NONE, "lmtp(8)");
+}
+
 /* filter: "transport:next-hop". */
 static void
 judge(Search *search, const char *where, const char *filter)
@@ -175,7 +233,10 @@ judge(Search *search, const char *where, const char *filter)
 	g_autofree char *service = g_strconcat(target.transport, "/unix", NULL);
 	const char *command = routes_command(search->routes, target.transport);
 
-	if (g_strcmp0(command, "smtp") != 0 || is_unguarded(search->settings, service) ||
+	gboolean is_lmtp = g_strcmp0(command, "lmtp") == 0;
+
+	if ((g_strcmp0(command, "smtp") != 0 && !is_lmtp) ||
+	    is_unguarded(search->settings, service) ||
 	    !g_hash_table_add(search->seen, g_strdup(filter)) || !has_policy(search))
 		return;
 	if (*target.next_hop == '\0')
@@ -184,7 +245,10 @@ judge(Search *search, const char *where, const char *filter)
 	g_autofree char *folded = g_ascii_strdown(target.next_hop, -1);
 	g_auto(GStrv) next_hops = route_dup_next_hops(folded);
 	for (size_t i = 0; next_hops[i] != NULL; i++)
-		judge_next_hop(search, where, service, next_hops[i]);
+		if (is_lmtp)
+			judge_lmtp(search, where, service, next_hops[i]);
+		else
+			judge_next_hop(search, where, service, next_hops[i]);
 }
 
 /* ---- where filters are named ---- */
@@ -235,6 +299,8 @@ judge_parameter(Search *search, const char *where, const char *parameter, const 
 
 	if (strcmp(parameter, "content_filter") == 0)
 		judge(search, where, value);
+	if (strcmp(parameter, "smtpd_proxy_filter") == 0)
+		judge_proxy(search, where, value);
 	if (!holds_actions(search, parameter))
 		return;
 	judge_actions(search, where, value);

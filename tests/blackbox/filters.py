@@ -68,6 +68,23 @@ CASES = (
      [HERE_HOP]),
     ('a-filter-by-pipe', RULED, {'content_filter': 'filter:dummy'}, '', []),
     ('a-filter-by-lmtp', ENCRYPT, {'content_filter': f'lmtp:{HERE_HOP}'}, '', []),
+    ('a-filter-elsewhere-by-lmtp', RULED, {'content_filter': f'lmtp:inet:{FAR_HOP}'}, '', [FAR_HOP]),
+    ('a-filter-elsewhere-by-lmtp-and-tls-for-all', ENCRYPT, {'content_filter': f'lmtp:{FAR_HOP}'}, '', [FAR_HOP]),
+    ('a-filter-elsewhere-by-lmtp-with-a-level', RULED,
+     {'content_filter': f'lmtp:{FAR_HOP}', 'lmtp_tls_security_level': 'secure'}, '', []),
+    ('a-filter-elsewhere-by-lmtp-with-a-weaker-service', RULED,
+     {'content_filter': f'out:{FAR_HOP}', 'lmtp_tls_security_level': 'secure'},
+     'out unix - - y - - lmtp -o lmtp_tls_security_level=encrypt\n', [FAR_HOP]),
+    ('a-filter-by-lmtp-at-a-socket', RULED, {'content_filter': 'lmtp:unix:private/filter'}, '', []),
+    ('a-proxy-filter-elsewhere', RULED, {'smtpd_proxy_filter': 'filter.example:10025'}, '', ['filter.example:10025']),
+    ('a-proxy-filter-elsewhere-and-tls-for-all', ENCRYPT, {'smtpd_proxy_filter': f'inet:{FAR_HOP}'}, '', [FAR_HOP]),
+    ('a-proxy-filter-elsewhere-and-tls-where-offered', MAY, {'smtpd_proxy_filter': f'inet:{FAR_HOP}'}, '', []),
+    ('a-proxy-filter-elsewhere-of-a-service', RULED, {},
+     f'587 inet n - y - - smtpd -o smtpd_proxy_filter={FAR_HOP}\n', [FAR_HOP]),
+    ('a-proxy-filter-here', RULED, {'smtpd_proxy_filter': 'inet:127.0.0.1:10025'}, '', []),
+    ('a-proxy-filter-at-a-port', RULED, {'smtpd_proxy_filter': '10025'}, '', []),
+    ('a-proxy-filter-at-a-port-with-a-colon', RULED, {'smtpd_proxy_filter': ':10025'}, '', []),
+    ('a-proxy-filter-at-a-socket', RULED, {'smtpd_proxy_filter': 'unix:private/filter'}, '', []),
     ('an-action-in-a-list', ENCRYPT,
      {'smtpd_sender_restrictions': f'check_sender_access static:{{FILTER smtp:{HERE_HOP}}}'}, '', [HERE_HOP]),
     ('an-action-of-a-class', ENCRYPT, {'smtpd_restriction_classes': 'scanned',
@@ -120,8 +137,17 @@ def an_address_without_brackets_is_to_be_spelled_so():
         site.refuse(78, f'write it as "{HERE_HOP}", and add the row {row}', '-s', 'doc.json', 'apply')
 
 
+def a_row_that_a_proxy_filter_can_not_keep():
+    """smtpd(8) does not ask for it."""
+    with Site(smtpd_proxy_filter=FAR_HOP) as site:
+        site.write('doc.json', {'receive': {'security_level': 'none'}, 'send': {
+            **MAY, 'domains': [{'destination': FAR_HOP, 'security_level': 'encrypt'}]}})
+        site.refuse(78, 'give its row the level "none"', '-s', 'doc.json', 'apply')
+
+
 def main():
     tap = Tap()
+    tap.check('a-row-that-a-proxy-filter-can-not-keep', a_row_that_a_proxy_filter_can_not_keep)
     tap.check('an-address-without-brackets', an_address_without_brackets_is_to_be_spelled_so)
     for name, *case in CASES:
         tap.check(name, filter_is_judged, *case)
