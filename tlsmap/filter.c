@@ -53,17 +53,6 @@ find_stronger_row(const Search *search, SecurityLevel level)
 	return NULL;
 }
 
-static gboolean
-is_unguarded(const Settings *settings, const char *service)
-{
-	const GArray *named = settings->postfix.unguarded_services;
-
-	for (size_t i = 0; i < settings_n_texts(named); i++)
-		if (strcmp(settings_text(named, i), service) == 0)
-			return TRUE;
-	return FALSE;
-}
-
 /* "[ipv6:::1]:10025", "[127.0.0.1]:10025", "localhost:10025". */
 static gboolean
 is_on_this_machine(const char *next_hop)
@@ -236,7 +225,7 @@ judge(Search *search, const char *where, const char *filter)
 	gboolean is_lmtp = g_strcmp0(command, "lmtp") == 0;
 
 	if ((g_strcmp0(command, "smtp") != 0 && !is_lmtp) ||
-	    is_unguarded(search->settings, service) ||
+	    settings_is_unguarded(search->settings, service) ||
 	    !g_hash_table_add(search->seen, g_strdup(filter)) || !has_policy(search))
 		return;
 	if (*target.next_hop == '\0')
