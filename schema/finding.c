@@ -104,6 +104,7 @@ static const Kind kinds[] = {
 	[FINDING_CERTIFICATE_NOT_SERVED] = { "certificate-not-served", SEVERITY_WARNING },
 	[FINDING_DRIFT] = { "drift", SEVERITY_ERROR },
 	[FINDING_FALLBACK_FAILS] = { "fallback-fails", SEVERITY_ERROR },
+	[FINDING_FILTER_WITHOUT_ROW] = { "filter-without-row", SEVERITY_ERROR },
 	[FINDING_FOREIGN_SERVICE] = { "foreign-service", SEVERITY_ERROR },
 	[FINDING_FOREIGN_VALUE] = { "foreign-value", SEVERITY_ERROR },
 	[FINDING_HIDDEN_SERVICE] = { "hidden-service", SEVERITY_ERROR },

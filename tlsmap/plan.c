@@ -8,6 +8,7 @@
 
 #include "compile.h"
 #include "diff.h"
+#include "filter.h"
 #include "maincf.h"
 #include "obstacle.h"
 #include "oldrows.h"
@@ -556,8 +557,11 @@ plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, 
 	if (!plan_contents(plan, findings, error))
 		return NULL;
 	plan_files(plan);
-	if (!is_removal(plan))
+	if (!is_removal(plan)) {
 		obstacle_find(plan->settings, plan->snapshot, findings);
+		if (!filter_find(plan->settings, plan->snapshot, plan->route_keys, findings, error))
+			return NULL;
+	}
 	return g_steal_pointer(&plan);
 }
 
