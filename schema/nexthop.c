@@ -170,3 +170,15 @@ nexthop_visit_forms(const char *nexthop, IdnVisit visit, void *data)
 	Wrapping wrapping = { &parts, visit, data };
 	idn_visit_forms(host, visit_wrapped, &wrapping);
 }
+
+char *
+nexthop_dup_host(const char *nexthop, const char **port)
+{
+	Parts parts;
+
+	*port = NULL;
+	if (split(nexthop, &parts) != NULL)
+		return g_strdup(nexthop);
+	*port = parts.port;
+	return g_strndup(nexthop + parts.host, parts.host_length);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* probe-ways: the next-hops of a destination, and what smtp(8) has in force for each. */
+#include "probe-ways.h"
+
+#include "maincf.h"
+#include "mapset.h"
+#include "names.h"
+#include "policylookup.h"
+#include "routes.h"
+
+#include <string.h>
+
+struct ProbeWays {
+	const Snapshot *snapshot;
+	Routes *routes;
+	GHashTable *tables; /* value of smtp_tls_policy_maps -> MapSet */
+};
+
+ProbeWays *
+probe_ways_new(const Snapshot *snapshot)
+{
+	ProbeWays *ways = g_new0(ProbeWays, 1);
+
+	ways->snapshot = snapshot;
+	ways->routes = routes_new(snapshot);
+	ways->tables =
+		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)mapset_free);
+	return ways;
+}
+
+void
+probe_ways_free(ProbeWays *ways)
+{
+	routes_free(ways->routes);
+	g_hash_table_unref(ways->tables);
+	g_free(ways);
+}
+
+static const char *
+in_force(const ProbeWays *ways, const ProbeWay *way, const char *parameter)
+{
+	const char *value = snapshot_in_force(ways->snapshot, way->service, parameter);
+
+	return value != NULL ? value : "";
+}
+
+static MapSet *
+tables_of(ProbeWays *ways, const ProbeWay *way)
+{
+	const char *value = in_force(ways, way, "smtp_tls_policy_maps");
+	MapSet *tables = g_hash_table_lookup(ways->tables, value);
+
+	if (tables == NULL) {
+		tables = mapset_new(ways->snapshot, value);
+		g_hash_table_insert(ways->tables, (char *)value, tables);
+	}
+	return tables;
+}
+
+static void
+set_trouble(ProbeWay *way, const char *word)
+{
+	g_free(way->trouble);
+	way->trouble = g_strdup_printf("%s: Postfix does not understand \"%s\"", way->source, word);
+}
+
+static void
+set_level(ProbeWay *way, const char *word)
+{
+	g_autofree char *folded = g_ascii_strdown(word, -1);
+	int level = names_code(&names_security_level, folded);
+
+	if (level < 0)
+		set_trouble(way, word);
+	else
+		way->level = (SecurityLevel)level;
+}
+
+static void
+append_words(char ***list, const char *text, const char *separators)
+{
+	g_auto(GStrv) old = g_steal_pointer(list);
+	g_auto(GStrv) new = g_strsplit_set(text, separators, -1);
+	GPtrArray *all = g_ptr_array_new();
+
+	for (size_t i = 0; old != NULL && old[i] != NULL; i++)
+		g_ptr_array_add(all, g_strdup(old[i]));
+	for (size_t i = 0; new[i] != NULL; i++)
+		if (*new[i] != '\0')
+			g_ptr_array_add(all, g_strdup(new[i]));
+	g_ptr_array_add(all, NULL);
+	*list = (char **)g_ptr_array_free(all, FALSE);
+}
+
+/* src/smtp/smtp_tls_policy.c, tls_policy_lookup_one(), 3.7. */
+static void
+set_attribute(ProbeWay *way, const char *word)
+{
+	const struct {
+		const char *name;
+		char **text;
+		char ***list;
+	} attributes[] = {
+		{ "match", NULL, &way->match },         { "tafile", NULL, &way->trust_anchors },
+		{ "protocols", &way->protocols, NULL }, { "ciphers", &way->ciphers, NULL },
+		{ "exclude", &way->exclude, NULL },     { "servername", &way->server_name, NULL },
+	};
+	const char *sign = strchr(word, '=');
+	g_autofree char *name = sign != NULL ? g_strndup(word, sign - word) : g_strdup(word);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(attributes) && sign != NULL; i++) {
+		if (g_ascii_strcasecmp(name, attributes[i].name) != 0)
+			continue;
+		if (attributes[i].list != NULL)
+			append_words(attributes[i].list, sign + 1,
+				     way->level == SECURITY_FINGERPRINT ? "|" : ":");
+		else
+			*attributes[i].text = g_strdup(sign + 1);
+		return;
+	}
+}
+
+static void
+read_policy(ProbeWay *way, const char *value)
+{
+	g_auto(GStrv) words = maincf_split_list(value);
+
+	if (words[0] == NULL)
+		set_trouble(way, value);
+	else
+		set_level(way, words[0]);
+	for (size_t i = 1; words[0] != NULL && words[i] != NULL; i++)
+		set_attribute(way, words[i]);
+}
+
+static gboolean
+find_policy(ProbeWays *ways, ProbeWay *way, GError **error)
+{
+	MapSetAnswer answer;
+	const char *key;
+
+	if (!policylookup_find(tables_of(ways, way), way->next_hop, &key, &answer, error))
+		return FALSE;
+	if (answer.value != NULL) {
+		way->source = g_strdup_printf("row \"%s\" of %s", key, answer.table);
+		read_policy(way, answer.value);
+		return TRUE;
+	}
+	g_autofree char *global = snapshot_dup_send_level(ways->snapshot);
+	const char *level = in_force(ways, way, "smtp_tls_security_level");
+	way->source = g_strdup("main.cf");
+	set_level(way, *level != '\0' ? level : global);
+	return TRUE;
+}
+
+static gboolean
+add_way(ProbeWays *ways, ProbeTarget *target, const char *transport, const char *next_hop,
+	gboolean is_relay, GError **error)
+{
+	ProbeWay *way = g_new0(ProbeWay, 1);
+
+	g_ptr_array_add(target->ways, way);
+	way->next_hop = g_strdup(next_hop);
+	way->service = g_strconcat(transport, "/unix", NULL);
+	way->is_relay = is_relay;
+	return find_policy(ways, way, error);
+}
+
+/* Behind the next-hops stand the fallback relays (src/smtp/smtp_connect.c,
+ * smtp_connect_inet(), 3.7).
+ */
+static gboolean
+add_ways(ProbeWays *ways, ProbeTarget *target, const Route *route, GError **error)
+{
+	g_autofree char *service = g_strconcat(route->transport, "/unix", NULL);
+	g_auto(GStrv) next_hops = route_dup_next_hops(route->next_hop);
+	g_auto(GStrv) relays = maincf_split_list(
+		snapshot_in_force(ways->snapshot, service, "smtp_fallback_relay"));
+	gboolean is_relay = g_strcmp0(route->parameter, "relayhost") == 0;
+
+	for (size_t i = 0; next_hops[i] != NULL; i++)
+		if (!add_way(ways, target, route->transport, next_hops[i], is_relay, error))
+			return FALSE;
+	for (size_t i = 0; relays[i] != NULL; i++)
+		if (!add_way(ways, target, route->transport, relays[i], TRUE, error))
+			return FALSE;
+	return TRUE;
+}
+
+/* A next-hop is not a domain that mail is addressed to: it is tried as it is. */
+static gboolean
+is_next_hop(const char *destination)
+{
+	return strpbrk(destination, "[:") != NULL;
+}
+
+gboolean
+probe_ways_find(ProbeWays *ways, ProbeTarget *target, GError **error)
+{
+	g_auto(Route) route = { 0 };
+
+	if (is_next_hop(target->destination))
+		return add_way(ways, target, "smtp", target->destination, FALSE, error);
+	if (!routes_find(ways->routes, NULL, target->destination, &route, error))
+		return FALSE;
+	if (route_is_smtp(&route))
+		return add_ways(ways, target, &route, error);
+	g_autofree char *place = route_dup_place(&route);
+	target->outcome = PROBE_NOT_TRIED;
+	target->reason = g_strdup_printf("mail goes by the service %s, which is not smtp(8)",
+					 route.transport);
+	return TRUE;
+}
