@@ -160,6 +160,13 @@ dup_date(gint64 seconds)
 }
 
 static void
+print_verdict(ProbeOutcome outcome, const char *reason)
+{
+	output_print("%s%s%s\n", probe_verdict_word(outcome), reason != NULL ? ", because " : "",
+		     reason != NULL ? reason : "");
+}
+
+static void
 print_certificate(const ProbeSeen *seen)
 {
 	g_auto(CertificateFacts) facts = { 0 };
@@ -168,9 +175,7 @@ print_certificate(const ProbeSeen *seen)
 		return;
 	g_autofree char *names = g_strjoinv(", ", facts.names);
 	g_autofree char *date = dup_date(facts.expires);
-	output_print("    certificate for %s, issued by %s, until %s\n", names, facts.issuer, date);
-	output_print("    its fingerprint %s, of its key %s\n", seen->fingerprint,
-		     seen->key_fingerprint);
+	output_print("    certificate of %s, issued by %s, until %s\n", names, facts.issuer, date);
 	output_begin_object("certificate");
 	output_begin_list("names");
 	for (size_t i = 0; facts.names[i] != NULL; i++)
@@ -188,22 +193,20 @@ print_host(const ProbeHost *host)
 {
 	const ProbeSeen *seen = &host->seen;
 	const char *level = names_word(&names_security_level, host->level);
+	gboolean is_encrypted = seen->protocol != NULL;
 
-	output_print(
-		"  %s, level %s: %s%s%s%s%s%s%s\n",
-		seen->address != NULL ? seen->address : host->name, level,
-		probe_verdict_word(seen->outcome), seen->protocol != NULL ? ", " : "",
-		seen->protocol != NULL ? seen->protocol : "",
-		seen->protocol != NULL ? " with " : "", seen->cipher != NULL ? seen->cipher : "",
-		seen->reason != NULL ? ", because " : "", seen->reason != NULL ? seen->reason : "");
+	output_print("  %s, %s (%s): ", seen->address != NULL ? seen->address : host->name, level,
+		     host->way->source);
+	if (is_encrypted)
+		output_print("%s %s, ", seen->protocol, seen->cipher);
+	print_verdict(seen->outcome, seen->reason);
 	output_begin_object(NULL);
 	output_add_text("next_hop", host->way->next_hop);
 	output_add_text("host", host->name);
 	if (host->preference >= 0)
 		output_add_number("preference", (guint64)host->preference);
-	output_add_text("level", level);
-	output_add_text("level_from", host->way->source);
-	output_add_boolean("reached", seen->address != NULL);
+	output_add_text("security_level", level);
+	output_add_text("decided_by", host->way->source);
 	output_add_text("address", seen->address);
 	output_add_text("protocol", seen->protocol);
 	output_add_text("cipher", seen->cipher);
@@ -213,12 +216,12 @@ print_host(const ProbeHost *host)
 	output_end();
 }
 
+/* For people the hosts say why. */
 static void
 print_target(const ProbeTarget *target)
 {
-	output_print("%s: %s%s%s\n", target->destination, probe_verdict_word(target->outcome),
-		     target->reason != NULL ? ", because " : "",
-		     target->reason != NULL ? target->reason : "");
+	output_print("%s: ", target->destination);
+	print_verdict(target->outcome, target->hosts->len > 0 ? NULL : target->reason);
 	output_begin_object(NULL);
 	output_add_text("destination", target->destination);
 	output_add_text("verdict", probe_verdict_word(target->outcome));

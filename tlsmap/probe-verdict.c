@@ -15,6 +15,7 @@
 
 #define NAME "posttls-finger: "
 #define ESTABLISHED " TLS connection established to "
+#define LOOKUP_FAILED "Destination address lookup failed: "
 #define VERIFY_FAILED "certificate verification failed for "
 
 /* How far the conversation has come. */
@@ -281,10 +282,20 @@ is_undecided(Walk *walk, gboolean is_killed)
 	return TRUE;
 }
 
+/* "Failed to establish session to [mx.example.com] via mx.example.com:25: connect to …" */
 static char *
 dup_trouble(const Walk *walk)
 {
-	return g_strdup(walk->trouble != NULL ? walk->trouble : "posttls-finger does not say why");
+	const char *trouble =
+		walk->trouble != NULL ? walk->trouble : "posttls-finger does not say why";
+	const char *via = strstr(trouble, " via ");
+	const char *cause = via != NULL ? strstr(via, ": ") : NULL;
+
+	if (g_str_has_prefix(trouble, LOOKUP_FAILED))
+		return g_strdup(trouble + strlen(LOOKUP_FAILED));
+	if (g_str_has_prefix(trouble, "Failed to establish session to ") && cause != NULL)
+		return g_strdup(cause + 2);
+	return g_strdup(trouble);
 }
 
 /* By the reply that trouble quotes behind its first colon. */
@@ -303,7 +314,7 @@ static void
 judge_unreached(Walk *walk)
 {
 	const char *trouble = walk->trouble != NULL ? walk->trouble : "";
-	gboolean is_final = g_str_has_prefix(trouble, "Destination address lookup failed: ") &&
+	gboolean is_final = g_str_has_prefix(trouble, LOOKUP_FAILED) &&
 			    strstr(trouble, "try again") == NULL &&
 			    strstr(trouble, "Temporary failure") == NULL;
 
