@@ -6,8 +6,10 @@
 #include "nexthop.h"
 #include "output.h"
 #include "plan.h"
+#include "policylookup.h"
 #include "probe-ways.h"
 #include "probe.h"
+#include "texthash.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +26,8 @@ typedef struct {
 	guint64 at_once;
 	GPtrArray *targets; /* of ProbeTarget */
 	Document file;      /* holds the findings */
+	Document in_force;  /* settings NULL: there is none */
+	GHashTable *rows;   /* destination -> SettingsDestination, of that document */
 } Probe;
 
 /* ---- arguments ---- */
@@ -95,8 +99,9 @@ parse_arguments(Probe *probe, char **arguments)
 
 /* A row for all domains below one names none that could be tried. */
 static void
-add_destinations(Probe *probe, const Settings *settings)
+add_destinations(Probe *probe)
 {
+	const Settings *settings = probe->in_force.settings;
 	size_t n_left_out = 0;
 
 	for (size_t i = 0; i < settings_n_destinations(settings); i++) {
@@ -112,30 +117,30 @@ add_destinations(Probe *probe, const Settings *settings)
 			     n_left_out);
 }
 
-/* Those of the document in force. */
-static ExitCode
-find_destinations(Probe *probe, const Snapshot *snapshot, GError **error)
+/* FALSE with error where Postfix does not answer. */
+static gboolean
+find_document(Probe *probe, const Snapshot *snapshot, GError **error)
 {
 	g_autofree char *directory = generation_dup_directory(snapshot->config_directory);
 	g_autoptr(Findings) known = findings_new();
 	g_autoptr(Manifest) manifest = NULL;
-	g_auto(Document) in_force = { 0 };
 
 	if (!plan_find_in_force(snapshot, &manifest, known, error))
-		return EXIT_NO_POSTFIX;
-	if (manifest == NULL || manifest_is_removal(manifest)) {
-		command_complain("probe: no document is in force on this Postfix that would name "
-				 "destinations; name them, or apply one first");
-		return EXIT_USAGE;
+		return FALSE;
+	if (manifest == NULL || manifest_is_removal(manifest))
+		return TRUE;
+	probe->in_force.path =
+		generation_dup_path(directory, manifest->number, GENERATION_DOCUMENT);
+	if (!document_read_again(&probe->in_force, known)) {
+		command_note("the document of the generation in force can't be read");
+		g_clear_pointer(&probe->in_force.settings, settings_free);
+		return TRUE;
 	}
-	in_force.path = generation_dup_path(directory, manifest->number, GENERATION_DOCUMENT);
-	if (!document_read_again(&in_force, known)) {
-		command_complain("probe: the document of the generation in force can't be read; "
-				 "name the destinations");
-		return EXIT_DOCUMENT;
+	for (size_t i = 0; i < settings_n_destinations(probe->in_force.settings); i++) {
+		const SettingsDestination *row = settings_destination(probe->in_force.settings, i);
+		g_hash_table_insert(probe->rows, (char *)row->destination.text, (void *)row);
 	}
-	add_destinations(probe, in_force.settings);
-	return EXIT_DONE;
+	return TRUE;
 }
 
 static gboolean
@@ -270,6 +275,40 @@ dup_hint(const ProbeTarget *target)
 	return g_strdup("");
 }
 
+/* By the keys by which Postfix looks for it. */
+static SecurityLevel
+wanted_level(const Probe *probe, const char *next_hop)
+{
+	for (const char *key = next_hop; key != NULL; key = policylookup_next_key(key)) {
+		const SettingsDestination *row = g_hash_table_lookup(probe->rows, key);
+		if (row != NULL)
+			return (SecurityLevel)row->security_level.code;
+	}
+	return (SecurityLevel)probe->in_force.settings->send.security_level.code;
+}
+
+/* Somebody else has changed Postfix since, or another table decides. */
+static gboolean
+is_level_as_wanted(const Probe *probe, const ProbeTarget *target)
+{
+	gboolean is_wanted = TRUE;
+
+	for (guint i = 0; probe->in_force.settings != NULL && i < target->ways->len; i++) {
+		const ProbeWay *way = target->ways->pdata[i];
+		SecurityLevel wanted = wanted_level(probe, way->next_hop);
+		if (way->trouble != NULL || names_is_at_least(way->level, wanted))
+			continue;
+		is_wanted = FALSE;
+		findings_add_live(probe->file.findings, FINDING_WEAKER_THAN_DOCUMENT,
+				  target->destination,
+				  "the document in force says %s for the next-hop %s, but Postfix "
+				  "has %s, by %s; see status and audit",
+				  names_word(&names_security_level, wanted), way->next_hop,
+				  names_word(&names_security_level, way->level), way->source);
+	}
+	return is_wanted;
+}
+
 static gboolean
 is_as_wanted(const ProbeTarget *target)
 {
@@ -339,7 +378,7 @@ try_all(Probe *probe, const Snapshot *snapshot, GError **error)
 		const ProbeTarget *target = probe->targets->pdata[i];
 		print_target(target);
 		look_at_target(target, now, probe->file.findings);
-		if (!is_as_wanted(target))
+		if (!is_level_as_wanted(probe, target) || !is_as_wanted(target))
 			code = EXIT_CHANGES;
 	}
 	output_end();
@@ -350,16 +389,22 @@ static ExitCode
 probe_all(Probe *probe, const Snapshot *snapshot, GError **error)
 {
 	g_autofree char *program = g_find_program_in_path(PROGRAM);
-	ExitCode code = EXIT_DONE;
 
 	if (program == NULL) {
 		command_complain("probe: " PROGRAM
 				 "(1), a part of Postfix, is not on this machine");
 		return EXIT_NO_POSTFIX;
 	}
+	if (!find_document(probe, snapshot, error))
+		return EXIT_NO_POSTFIX;
+	if (probe->targets->len == 0 && probe->in_force.settings == NULL) {
+		command_complain("probe: no document is in force on this Postfix that would name "
+				 "destinations; name them, or apply one first");
+		return EXIT_USAGE;
+	}
 	if (probe->targets->len == 0)
-		code = find_destinations(probe, snapshot, error);
-	return code == EXIT_DONE ? try_all(probe, snapshot, error) : code;
+		add_destinations(probe);
+	return try_all(probe, snapshot, error);
 }
 
 static ExitCode
@@ -386,11 +431,14 @@ run(const CommandContext *context, char **arguments)
 {
 	Probe probe = { .limit = 30,
 			.at_once = 8,
-			.targets = g_ptr_array_new_with_free_func(probe_target_free) };
+			.targets = g_ptr_array_new_with_free_func(probe_target_free),
+			.rows = g_hash_table_new(texthash, g_str_equal) };
 	ExitCode code =
 		parse_arguments(&probe, arguments) ? run_probe(context, &probe) : EXIT_USAGE;
 
 	document_clear(&probe.file);
+	document_clear(&probe.in_force);
+	g_hash_table_unref(probe.rows);
 	g_ptr_array_unref(probe.targets);
 	return code;
 }

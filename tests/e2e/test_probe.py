@@ -3,13 +3,18 @@
 """What probe says of a destination is what a real delivery through the same Postfix then does."""
 
 import json
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import jsonschema
 
 from lib.outcome import Outcome
 from lib.tlsmap import Tlsmap
 from lib.wait import until
 from lib.world import Tap, World
 
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((Path(__file__).resolve().parents[2] / "schema" / "output.schema.json").read_text()))
 WRONG_PIN = ":".join(["AB"] * 32)
 DELIVERED, CLEAR, DEFERRED, RETURNED = "delivered", "clear", "deferred", "returned"
 VERDICTS = {("sent", True): DELIVERED, ("sent", False): CLEAR, ("deferred", False): DEFERRED,
@@ -68,7 +73,7 @@ ROWS = (
     Row("a-dead-host-before-a-good-one", "backup.test", secure("mx.right.test"), DELIVERED),
     Row("a-wrong-host-before-a-good-one", "half.test", secure("mx.right.test"), DELIVERED),
     Row("a-host-without-tls-before-a-good-one", "mixed.test", ENCRYPT, DELIVERED),
-    Row("a-host-without-tls-comes-first", "w.mixed.test", None, RETURNED, "not found"),
+    Row("a-host-without-tls-before-a-good-one-at-may", "a.mixed.test", None, CLEAR, "STARTTLS"),
     Row("no-mx-record", "no-mx.test", ENCRYPT, DELIVERED),
     Row("null-mx", "null-mx.test", ENCRYPT, RETURNED, "takes no mail"),
     Row("no-such-domain", "nowhere.test", ENCRYPT, RETURNED, "not found"),
@@ -92,10 +97,10 @@ def filled(world: World, value: Any) -> Any:
     return words.get(value, value)
 
 
-def document(world: World, tlsmap: Tlsmap, **send: Any) -> dict[str, Any]:
+def document(world: World, tlsmap: Tlsmap) -> dict[str, Any]:
     domains = [{"destination": row.destination} | {key: filled(world, value) for key, value in row.row.items()}
                for row in ROWS if row.row is not None]
-    return tlsmap.document(send={"domains": domains, **send})
+    return tlsmap.document(send={"domains": domains})
 
 
 def probed(tlsmap: Tlsmap, code: int, *arguments: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -103,6 +108,7 @@ def probed(tlsmap: Tlsmap, code: int, *arguments: str) -> tuple[dict[str, Any], 
     run = tlsmap.run("--json", "probe", *arguments)
     found = json.loads(run.stdout)
     assert run.returncode == code and not run.stderr, run
+    SCHEMA.validate(found)
     return {item["destination"]: item for item in found["destinations"]}, found
 
 
@@ -132,7 +138,7 @@ def compare(world: World, row: Row, said: dict[str, Any], sent: Any) -> None:
 def reality(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
     named = [row.destination for row in ROWS if row.row is None]
     said, _ = probed(tlsmap, 1)
-    said |= probed(tlsmap, 1, *named)[0]
+    said |= probed(tlsmap, 0, *named)[0]
     sent = {row.destination: world.relay(f"user@{row.destination}") for row in ROWS}
     for row in ROWS:
         with tap.case(f"probe-is-reality-{row.name}"):
@@ -192,12 +198,24 @@ def routes(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
 
 
 def client_certificate(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
-    chain = str(world.certificates["gateway"].chain)
-    tlsmap.apply(document(world, tlsmap, certificate={"chain_files": [chain]}))
+    world.gateway.set(smtp_tls_chain_files=str(world.certificates["gateway"].chain))
+    world.gateway.reload()
     with tap.case("probe-is-reality-client-certificate-shown"):
         said, _ = probed(tlsmap, 0, "mutual.test")
         compare(world, Row("", "mutual.test", ENCRYPT, DELIVERED), said["mutual.test"],
                 world.relay("user@mutual.test"))
+
+
+def drifted(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    with tap.case("a-level-that-somebody-has-weakened-is-an-error"):
+        before = world.gateway.postconf("-h", "smtp_tls_policy_maps")
+        world.gateway.set(smtp_tls_policy_maps="", smtp_tls_security_level="may")
+        said, found = probed(tlsmap, 1, "right.test")
+        finding, = found["findings"]
+        assert finding["id"] == "weaker-than-document" and "says secure" in finding["message"], finding
+        assert said["right.test"]["hosts"][0]["security_level"] == "may", said
+        world.gateway.set(smtp_tls_policy_maps=before)
+        assert probed(tlsmap, 0, "right.test")[1]["findings"] == []
 
 
 def patience(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
@@ -215,6 +233,7 @@ def main(world: World, tap: Tap) -> None:
     reality(world, tap, tlsmap)
     details(world, tap, tlsmap)
     patience(world, tap, tlsmap)
+    drifted(world, tap, tlsmap)
     client_certificate(world, tap, tlsmap)
     routes(world, tap, tlsmap)
 

@@ -73,6 +73,8 @@ _MORE_RECORDS = [
     "xn--zrich-kva.test MX 10 mx.plain.test.",  # zürich.test
     "mixed.test MX 10 mx.plain.test.",
     "mixed.test MX 20 mx.right.test.",
+    "a.mixed.test MX 10 mx.plain.test.",
+    "a.mixed.test MX 20 mx.right.test.",
     "backup.test MX 10 mx.silent.test.",
     "backup.test MX 20 mx.right.test.",
     "half.test MX 10 mx.wrong.test.",
