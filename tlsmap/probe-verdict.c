@@ -167,7 +167,7 @@ take_ehlo_line(Walk *walk, const char *line)
 	if (walk->is_first_line && walk->question->own_name != NULL)
 		walk->is_own = g_ascii_strcasecmp(word, walk->question->own_name) == 0;
 	else if (!walk->is_encrypted && g_ascii_strcasecmp(word, "STARTTLS") == 0)
-		walk->is_offered = !walk->question->ignores_starttls;
+		walk->is_offered = TRUE;
 }
 
 /* A line of a reply; its last has no hyphen behind the code. What follows a refusal is told in a
@@ -309,16 +309,23 @@ judge_reply(Walk *walk)
 }
 
 /* Without an address there is nothing to connect to. What can be cured by time says so
- * (src/dns/dns_lookup.c, dns_query(), 3.7). */
+ * (src/dns/dns_lookup.c, dns_query(), 3.7). An anchor that can't be loaded defers all mail
+ * (src/smtp/smtp_tls_policy.c, MARK_INVALID()). */
 static void
 judge_unreached(Walk *walk)
 {
+	static const char *const deferring[] = { LOOKUP_FAILED, "Failed to establish session to ",
+						 "fatal: Failed to load trust anchor file" };
 	const char *trouble = walk->trouble != NULL ? walk->trouble : "";
-	gboolean is_final = g_str_has_prefix(trouble, LOOKUP_FAILED) &&
-			    strstr(trouble, "try again") == NULL &&
-			    strstr(trouble, "Temporary failure") == NULL;
+	ProbeOutcome outcome = PROBE_UNKNOWN;
 
-	judge(walk->seen, is_final ? PROBE_RETURNED : PROBE_DEFERRED, dup_trouble(walk));
+	for (size_t i = 0; i < G_N_ELEMENTS(deferring); i++)
+		if (g_str_has_prefix(trouble, deferring[i]))
+			outcome = PROBE_DEFERRED;
+	if (g_str_has_prefix(trouble, LOOKUP_FAILED) && strstr(trouble, "try again") == NULL &&
+	    strstr(trouble, "Temporary failure") == NULL)
+		outcome = PROBE_RETURNED;
+	judge(walk->seen, outcome, dup_trouble(walk));
 }
 
 static void
@@ -388,6 +395,8 @@ judge_answered(Walk *walk)
 {
 	if (walk->is_encrypted)
 		judge(walk->seen, PROBE_DELIVERED, NULL);
+	else if (walk->question->ignores_starttls)
+		judge_without_tls(walk, "smtp_discard_ehlo_keywords ignores STARTTLS");
 	else if (!walk->is_offered || walk->question->level == SECURITY_NONE)
 		judge_without_tls(walk, "STARTTLS is not offered");
 	else if (walk->is_engine_broken)

@@ -32,7 +32,7 @@ typedef struct {
 typedef struct {
 	SecurityLevel level;
 	gboolean is_wrapped;       /* smtp_tls_wrappermode */
-	gboolean ignores_starttls; /* smtp_discard_ehlo_keywords */
+	gboolean ignores_starttls; /* smtp_discard_ehlo_keywords; tried at "none" */
 	gboolean skips_5xx;        /* smtp_skip_5xx_greeting */
 	gboolean keeps_off_clear;  /* SASL: a failed handshake is not followed by mail in clear */
 	gboolean is_best;          /* no host is preferred to it */

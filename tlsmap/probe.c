@@ -196,8 +196,12 @@ try_at_level(const ProbeRun *run, const Place *place, ProbeHost *host, SecurityL
 {
 	ProbeQuestion question = make_question(run, place, level);
 	const ProbeCommand command = {
-		run->snapshot,         place->way, place->name, level, question.greeting_limit,
-		question.command_limit
+		.snapshot = run->snapshot,
+		.way = place->way,
+		.host = place->name,
+		.level = question.ignores_starttls ? SECURITY_NONE : level,
+		.greeting_limit = question.greeting_limit,
+		.command_limit = question.command_limit,
 	};
 	g_auto(GStrv) argv = probe_command_dup(&command);
 	ChildJob job = { .argv = (const char *const *)argv };
