@@ -276,7 +276,7 @@ is_undecided(Walk *walk, gboolean is_killed)
 	if (!is_killed && (!is_late || limit >= patience))
 		return FALSE;
 	judge(walk->seen, PROBE_UNKNOWN,
-	      g_strdup_printf("there was no answer in time (%s); Postfix waits %u seconds there, "
+	      g_strdup_printf("there was no answer in time: %s; Postfix waits %u seconds there, "
 			      "the probe waited %u",
 			      stage_word(walk->stage), patience, limit));
 	return TRUE;
