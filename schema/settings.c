@@ -93,6 +93,18 @@ settings_attributes(const SettingsDestination *row)
 	return row->attributes != NULL ? row->attributes : &none;
 }
 
+gboolean
+settings_row_restricts(const SettingsDestination *row)
+{
+	const SettingsRowAttributes *attributes = settings_attributes(row);
+
+	return settings_n_texts(attributes->match) > 0 ||
+	       settings_n_texts(attributes->fingerprints) > 0 ||
+	       settings_n_texts(attributes->exclude) > 0 ||
+	       settings_n_texts(attributes->trust_anchor_files) > 0 ||
+	       attributes->min_protocol.place != 0 || attributes->ciphers.place != 0;
+}
+
 size_t
 settings_n_texts(const GArray *texts)
 {

@@ -122,6 +122,9 @@ const SettingsDestination *settings_destination(const Settings *settings, size_t
 /* The attributes of a row; of one that has none, those of no row, which are all absent. */
 const SettingsRowAttributes *settings_attributes(const SettingsDestination *row);
 
+/* Whether the row demands more than its level: a name, a pin, a floor, … */
+gboolean settings_row_restricts(const SettingsDestination *row);
+
 /* The items of a list of CursorText; NULL counts as empty. */
 size_t settings_n_texts(const GArray *texts);
 const char *settings_text(const GArray *texts, size_t n);

@@ -4,6 +4,8 @@
 #include "document.h"
 #include "output.h"
 #include "policymap.h"
+#include "routekeys.h"
+#include "routerows.h"
 #include "render.h"
 #include "snapshot.h"
 
@@ -52,6 +54,8 @@ print_table(const RenderInput *input)
 		if (piece->len >= PIECE)
 			print_lines(piece);
 	}
+	if (input->route_keys != NULL)
+		routerows_append(piece, input->route_keys, input->settings, input->version);
 	print_lines(piece);
 	output_end();
 }
@@ -186,6 +190,21 @@ write_directory(const Request *request, RenderInput *input, Findings *findings)
 	return EXIT_DONE;
 }
 
+/* The rows that stand under the next-hops of this Postfix, too. */
+static gboolean
+find_route_keys(const RenderInput *input, Findings *findings, GPtrArray **keys, GError **error)
+{
+	if (settings_n_destinations(input->settings) == 0)
+		return TRUE;
+	if (input->snapshot == NULL) {
+		command_note("rows that Postfix needs under the next-hops of its routes are left "
+			     "out: it was not asked for them");
+		return TRUE;
+	}
+	*keys = routekeys_find(input->settings, input->snapshot, findings, error);
+	return *keys != NULL;
+}
+
 static ExitCode
 render_document(const CommandContext *context, const Request *request, const Document *document)
 {
@@ -200,10 +219,16 @@ render_document(const CommandContext *context, const Request *request, const Doc
 		snapshot = snapshot_take(context->config_directory, &absence);
 	if (needs != NEEDS_NOTHING)
 		set_target(request, snapshot, absence, &input);
+	g_autoptr(GPtrArray) keys = NULL;
+	g_autoptr(GError) error = NULL;
+	if ((request->directory != NULL || part->print == print_table) &&
+	    !find_route_keys(&input, document->findings, &keys, &error))
+		return command_fail(EXIT_NO_POSTFIX, error);
+	input.route_keys = keys;
 	if (request->directory != NULL)
 		return write_directory(request, &input, document->findings);
 	part->print(&input);
-	return EXIT_DONE;
+	return findings_count(document->findings, SEVERITY_ERROR) > 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
 static ExitCode

@@ -26,6 +26,18 @@ typedef struct {
 	const char *file_says;    /* beside what is in force: "same", "differs" or "missing" */
 } Status;
 
+static void
+report_route(const Status *status, const char *where, const Change *change)
+{
+	findings_add_live(status->file->findings, FINDING_ROUTES_CHANGED, where,
+			  "Postfix routes mail otherwise than when generation %" G_GUINT64_FORMAT
+			  " was applied: the next-hop has \"%s\", and needs \"%s\"; apply does "
+			  "it",
+			  status->manifest->number,
+			  change->old_value != NULL ? change->old_value : "(no row)",
+			  change->new_value != NULL ? change->new_value : "(no row)");
+}
+
 /* What plan would change to have again what the generation wrote. */
 static void
 report_drift(const Status *status, const Plan *plan)
@@ -34,6 +46,11 @@ report_drift(const Status *status, const Plan *plan)
 		const Change *change = &g_array_index(plan->changes, Change, i);
 		g_autofree char *where =
 			g_strdup_printf("%s %s", change_kind_word(change->kind), change->name);
+		/* The document is the same: what differs are the keys of routes. */
+		if (change->kind == CHANGE_ROW && *change->name != '(') {
+			report_route(status, where, change);
+			continue;
+		}
 		findings_add_live(status->file->findings, FINDING_DRIFT, where,
 				  "found \"%s\", but generation %" G_GUINT64_FORMAT
 				  " has \"%s\"; apply puts it right, with --adopt where somebody "
@@ -44,15 +61,32 @@ report_drift(const Status *status, const Plan *plan)
 	}
 }
 
+/* Of the document in force, whose places are not those of the file. That routes can't be listed was
+ * known when it was applied. */
+static void
+report_obstacles(const Status *status, const Findings *obstacles)
+{
+	for (size_t i = 0; i < findings_n(obstacles); i++) {
+		const Finding *finding = findings_nth(obstacles, i);
+		if (finding->id != FINDING_ROUTES_UNLISTED)
+			findings_add_live(status->file->findings, finding->id,
+					  finding->offset == FINDING_NO_PLACE
+						  ? finding->where
+						  : status->in_force.path,
+					  "%s", finding->message);
+	}
+}
+
 static gboolean
 find_drift(const Status *status, GError **error)
 {
-	g_autoptr(Plan) plan =
-		plan_make(status->in_force.settings, status->in_force.input.bytes, status->snapshot,
-			  PLAN_ADOPT, status->file->findings, error);
+	g_autoptr(Findings) obstacles = findings_new();
+	g_autoptr(Plan) plan = plan_make(status->in_force.settings, status->in_force.input.bytes,
+					 status->snapshot, PLAN_ADOPT, obstacles, error);
 
 	if (plan == NULL)
 		return FALSE;
+	report_obstacles(status, obstacles);
 	report_drift(status, plan);
 	return TRUE;
 }

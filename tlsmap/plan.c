@@ -13,6 +13,8 @@
 #include "oldrows.h"
 #include "policymap.h"
 #include "recovery.h"
+#include "routekeys.h"
+#include "routerows.h"
 #include "spelling.h"
 
 #include <string.h>
@@ -27,6 +29,7 @@ plan_free(Plan *plan)
 	manifest_free(plan->current);
 	settings_free(plan->old_settings);
 	settings_free(plan->old_rows);
+	g_clear_pointer(&plan->route_keys, g_ptr_array_unref);
 	if (plan->table != NULL)
 		g_string_free(plan->table, TRUE);
 	g_free(plan->spellings);
@@ -43,38 +46,6 @@ gboolean
 plan_has_changes(const Plan *plan)
 {
 	return plan->changes->len > 0;
-}
-
-/* With its length, so that no two lists of texts give the same bytes; NULL is no text. */
-static void
-add_text(GChecksum *sum, const char *text)
-{
-	const gint64 length = text != NULL ? (gint64)strlen(text) : -1;
-	g_autofree char *head = g_strdup_printf("%" G_GINT64_FORMAT ":", length);
-
-	g_checksum_update(sum, (const guchar *)head, -1);
-	if (text != NULL)
-		g_checksum_update(sum, (const guchar *)text, length);
-}
-
-char *
-plan_dup_digest(const Plan *plan)
-{
-	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-	g_autofree char *document = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, plan->document);
-	g_autofree char *from = g_strdup_printf("%" G_GUINT64_FORMAT,
-						plan->current != NULL ? plan->current->number : 0);
-
-	add_text(sum, document);
-	add_text(sum, from);
-	for (guint i = 0; i < plan->changes->len; i++) {
-		const Change *change = &g_array_index(plan->changes, Change, i);
-		add_text(sum, change_kind_word(change->kind));
-		add_text(sum, change->name);
-		add_text(sum, change->old_value);
-		add_text(sum, change->new_value);
-	}
-	return g_strdup(g_checksum_get_string(sum));
 }
 
 static gboolean
@@ -484,10 +455,43 @@ plan_files(Plan *plan)
 			   CHANGE_EQUAL);
 }
 
+/* Rows under the next-hops to which their mail is routed. */
+static gboolean
+plan_routes(Plan *plan, Findings *findings, GError **error)
+{
+	g_autoptr(Findings) ignored = findings_new();
+
+	plan->route_keys = routekeys_find(plan->settings, plan->snapshot,
+					  is_removal(plan) ? ignored : findings, error);
+	if (plan->route_keys == NULL)
+		return FALSE;
+	routerows_append(plan->table, plan->route_keys, plan->settings, plan->snapshot->version);
+	return TRUE;
+}
+
 static void
-plan_contents(Plan *plan)
+diff_routes(Plan *plan)
+{
+	g_autofree char *old_table = NULL;
+
+	if (plan->current != NULL) {
+		g_autofree char *path = generation_dup_path(plan->directory, plan->current->number,
+							    GENERATION_TABLE);
+		/* Without it that is a difference of its own. */
+		if (!g_file_get_contents(path, &old_table, NULL, NULL))
+			old_table = NULL;
+	}
+	const RouteRowsBefore before = { plan->old_settings, old_table, old_send_level(plan) };
+	routerows_diff(&before, plan->route_keys, plan->settings, plan->snapshot->version,
+		       plan->changes);
+}
+
+static gboolean
+plan_contents(Plan *plan, Findings *findings, GError **error)
 {
 	plan->table = policymap_render(plan->settings, plan->snapshot->version);
+	if (!plan_routes(plan, findings, error))
+		return FALSE;
 	plan->spellings = spelling_dup_table(plan->settings);
 	if (settings_n_rules(plan->settings) > 0)
 		plan->rules =
@@ -499,7 +503,9 @@ plan_contents(Plan *plan)
 	diff_rows(&context, plan->settings, plan->changes);
 	if (plan->old_rows != NULL)
 		oldrows_judge(plan->old_rows, plan->settings, first_row, plan->changes);
+	diff_routes(plan);
 	diff_rules(plan->old_settings, plan->settings, plan->changes);
+	return TRUE;
 }
 
 /* The parameters and the service of generation number. */
@@ -546,7 +552,8 @@ plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, 
 	load_old_settings(plan, findings);
 	if (plan->current == NULL && !oldrows_load(plan->snapshot, &plan->old_rows, error))
 		return NULL;
-	plan_contents(plan);
+	if (!plan_contents(plan, findings, error))
+		return NULL;
 	plan_files(plan);
 	if (!is_removal(plan))
 		obstacle_find(plan->settings, plan->snapshot, findings);

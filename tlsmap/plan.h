@@ -30,13 +30,14 @@ typedef struct {
 	/* What would be. */
 	guint64 number; /* of the new generation */
 	const char *table_type;
-	GString *table;     /* source text; empty: no rows */
-	char *spellings;    /* source text of their table; NULL: none */
-	GBytes *rules;      /* rules.db of the new generation; NULL: no rules */
-	Manifest *manifest; /* what the new generation writes */
-	GPtrArray *sets;    /* "name=value" for postconf -e */
-	GPtrArray *removes; /* names for postconf -X */
-	char *service;      /* the master.cf entry to be; NULL: none */
+	GPtrArray *route_keys; /* of RouteKey: rows that stand under a next-hop, too */
+	GString *table;        /* source text; empty: no rows */
+	char *spellings;       /* source text of their table; NULL: none */
+	GBytes *rules;         /* rules.db of the new generation; NULL: no rules */
+	Manifest *manifest;    /* what the new generation writes */
+	GPtrArray *sets;       /* "name=value" for postconf -e */
+	GPtrArray *removes;    /* names for postconf -X */
+	char *service;         /* the master.cf entry to be; NULL: none */
 	gboolean service_changes;
 	GArray *changes; /* of Change, for people; empty: nothing to do */
 } Plan;

@@ -86,6 +86,15 @@ policymap_append(GString *table, const SettingsDestination *row, PostfixVersion 
 	nexthop_visit_forms(row->destination.text, append_line, &writer);
 }
 
+void
+policymap_append_key(GString *table, const char *key, const SettingsDestination *row,
+		     PostfixVersion version)
+{
+	Writer writer = { table, row, version };
+
+	append_line(key, &writer);
+}
+
 GString *
 policymap_render(const Settings *settings, PostfixVersion version)
 {

@@ -11,6 +11,10 @@
  * destination, as this version of Postfix has the words. */
 void policymap_append(GString *table, const SettingsDestination *row, PostfixVersion version);
 
+/* Append one line that says under key what row says. */
+void policymap_append_key(GString *table, const char *key, const SettingsDestination *row,
+			  PostfixVersion version);
+
 /* What a row says behind its key. The caller frees it. */
 char *policymap_dup_value(const SettingsDestination *row, PostfixVersion version);
 

@@ -220,8 +220,7 @@ policytables_read(const Snapshot *snapshot, const char *names, gboolean are_rows
 	for (size_t i = 0; list[i] != NULL; i++) {
 		g_auto(GStrv) lines = NULL;
 		g_autofree char *trouble = NULL;
-		if (!are_rows_known && tables->others->len == 0 &&
-		    mapset_has_rows(list[i])) {
+		if (!are_rows_known && tables->others->len == 0 && mapset_has_rows(list[i])) {
 			if (!mapset_list_table(snapshot, list[i], &lines, &trouble, error))
 				return FALSE;
 			if (lines == NULL)

@@ -11,6 +11,7 @@
 #include "maincf.h"
 #include "plan.h"
 #include "policymap.h"
+#include "routerows.h"
 #include "spelling.h"
 #include "stage.h"
 
@@ -196,9 +197,11 @@ make_tables(const RenderInput *input, Files *files)
 		.swap_bangpath = TRUE,
 	};
 	char *spellings = spelling_dup_table(input->settings);
+	GString *rows = policymap_render(input->settings, input->version);
 
-	files->contents[TLS_POLICY] =
-		g_string_free_to_bytes(policymap_render(input->settings, input->version));
+	if (input->route_keys != NULL)
+		routerows_append(rows, input->route_keys, input->settings, input->version);
+	files->contents[TLS_POLICY] = g_string_free_to_bytes(rows);
 	/* Like the table of rows, it is empty where there is nothing for it. */
 	files->contents[TLS_SPELLINGS] = spellings != NULL
 						 ? g_bytes_new_take(spellings, strlen(spellings))

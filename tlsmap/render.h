@@ -14,7 +14,8 @@
 typedef struct {
 	const Settings *settings;
 	PostfixVersion version;
-	const Snapshot *snapshot; /* NULL: no Postfix found */
+	const Snapshot *snapshot;    /* NULL: no Postfix found */
+	const GPtrArray *route_keys; /* of RouteKey; NULL: not known */
 } RenderInput;
 
 /* Visit each parameter of main.cf that the document gives a value, in the order of maincf. */

@@ -48,6 +48,7 @@ route_clear(Route *route)
 	g_clear_pointer(&route->next_hop, g_free);
 	g_clear_pointer(&route->table, g_free);
 	g_clear_pointer(&route->key, g_free);
+	route->is_by_table = FALSE;
 }
 
 char *
@@ -76,10 +77,19 @@ route_split_target(char *value)
 	return (RouteTarget){ value, colon != NULL ? colon + 1 : "" };
 }
 
+static char *
+dup_folded(const char *text)
+{
+	return g_utf8_validate(text, -1, NULL) ? g_utf8_strdown(text, -1)
+					       : g_ascii_strdown(text, -1);
+}
+
 char **
 route_dup_next_hops(const char *next_hop)
 {
-	return maincf_split_list(next_hop);
+	g_autofree char *folded = dup_folded(next_hop);
+
+	return maincf_split_list(folded);
 }
 
 /* ---- this Postfix ---- */
@@ -233,13 +243,6 @@ clear_origin(Origin *origin)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Origin, clear_origin)
 
-static char *
-dup_folded(const char *text)
-{
-	return g_utf8_validate(text, -1, NULL) ? g_utf8_strdown(text, -1)
-					       : g_ascii_strdown(text, -1);
-}
-
 static void
 set_next_hop(Route *route, const char *next_hop, const Origin *origin)
 {
@@ -389,6 +392,7 @@ apply_transport_maps(Routes *routes, const char *address, const char *domain, Ro
 	g_auto(Origin) origin = { "transport_maps", g_strdup(answer.value), g_strdup(answer.table),
 				  g_steal_pointer(&key) };
 	RouteTarget target = route_split_target(origin.value);
+	route->is_by_table = *target.next_hop != '\0' || *target.transport != '\0';
 	if (*target.next_hop != '\0')
 		set_next_hop(route, target.next_hop, &origin);
 	else if (*target.transport != '\0')
@@ -419,17 +423,21 @@ routes_find(Routes *routes, const char *sender, const char *recipient, Route *ro
 }
 
 gboolean
-routes_ask_all(Routes *routes, const GPtrArray *domains, GError **error)
+routes_ask_all(Routes *routes, const GPtrArray *recipients, GError **error)
 {
+	g_autoptr(GPtrArray) domains = g_ptr_array_new();
 	g_autoptr(GPtrArray) parts = g_ptr_array_new();
 
-	for (guint i = 0; i < domains->len; i++)
-		for (const char *part = domains->pdata[i]; part != NULL;
-		     part = next_part(routes, part))
+	for (guint i = 0; i < recipients->len; i++) {
+		char *domain = strrchr(recipients->pdata[i], '@') + 1;
+		g_ptr_array_add(domains, domain);
+		for (const char *part = domain; part != NULL; part = next_part(routes, part))
 			g_ptr_array_add(parts, (char *)part);
+	}
 	for (size_t i = 0; i < N_ROUTE_CLASSES; i++)
 		if (routes->domains[i] != NULL &&
 		    !domainlist_ask_all(routes->domains[i], domains, error))
 			return FALSE;
-	return mapset_ask_all(routes->transport_maps, parts, MAPSET_PART, error);
+	return mapset_ask_all(routes->transport_maps, recipients, MAPSET_WHOLE, error) &&
+	       mapset_ask_all(routes->transport_maps, parts, MAPSET_PART, error);
 }

@@ -25,8 +25,9 @@ typedef struct {
 	char *next_hop;  /* in lower case; several with commas between them, from 3.5 on */
 	/* What chose the next-hop: the parameter; NULL: it is the recipient's domain. */
 	const char *parameter;
-	char *table; /* of the parameter, NULL: it names the next-hop itself */
-	char *key;   /* that table was found to know */
+	char *table;          /* of the parameter, NULL: it names the next-hop itself */
+	char *key;            /* that table was found to know */
+	gboolean is_by_table; /* transport_maps decides, whoever the sender is */
 } Route;
 
 void route_clear(Route *route);
@@ -64,8 +65,8 @@ MapSet *routes_transport_maps(Routes *routes);
 MapSet *routes_sender_relayhost_maps(Routes *routes);
 MapSet *routes_sender_transport_maps(Routes *routes);
 
-/* Ask the tables for all these domains at once. */
-gboolean routes_ask_all(Routes *routes, const GPtrArray *domains, GError **error)
+/* Ask the tables for all these addresses, in lower case, at once. */
+gboolean routes_ask_all(Routes *routes, const GPtrArray *recipients, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 
 /* The parts of a row of transport_maps, or of a *_transport parameter; borrowed from value, which
@@ -76,5 +77,6 @@ typedef struct {
 } RouteTarget;
 RouteTarget route_split_target(char *value);
 
-/* The elements of a next-hop, each a key of smtp_tls_policy_maps. The caller frees them. */
+/* The elements of a next-hop in lower case, each a key of smtp_tls_policy_maps. The caller frees
+ * them. */
 char **route_dup_next_hops(const char *next_hop);

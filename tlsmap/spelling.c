@@ -197,18 +197,6 @@ typedef struct {
 	gboolean is_international; /* a row has an "xn--" label */
 } Demands;
 
-static gboolean
-restricts(const SettingsDestination *row)
-{
-	const SettingsRowAttributes *attributes = settings_attributes(row);
-
-	return settings_n_texts(attributes->match) > 0 ||
-	       settings_n_texts(attributes->fingerprints) > 0 ||
-	       settings_n_texts(attributes->exclude) > 0 ||
-	       settings_n_texts(attributes->trust_anchor_files) > 0 ||
-	       attributes->min_protocol.place != 0 || attributes->ciphers.place != 0;
-}
-
 static Demands
 find_demands(const Settings *settings)
 {
@@ -218,7 +206,8 @@ find_demands(const Settings *settings)
 	for (size_t i = 0; i < settings_n_destinations(settings); i++) {
 		const SettingsDestination *row = settings_destination(settings, i);
 		SecurityLevel level = row->security_level.code;
-		gboolean is_beyond = settings_level_is_mandatory(level) && restricts(row);
+		gboolean is_beyond =
+			settings_level_is_mandatory(level) && settings_row_restricts(row);
 		if (!is_beyond && names_is_at_least(of_all, level))
 			continue;
 		demands.levels |= 1u << level;
