@@ -342,11 +342,11 @@ def a_relative_directory_becomes_absolute():
 
 USAGE = (
     ('no-command', [], None,
-     'no command is named; accepted are init, import, check, render, plan, apply, rollback, history, status, audit '
-     'and explain; see tlsmap --help'),
+     'no command is named; accepted are init, import, check, render, plan, apply, rollback, history, status, audit, '
+     'explain and probe; see tlsmap --help'),
     ('unknown-command', ['frob\x1b[2J'], None,
      'there is no command "frob\\u001b[2J"; accepted are init, import, check, render, plan, apply, rollback, '
-     'history, status, audit and explain; see tlsmap --help'),
+     'history, status, audit, explain and probe; see tlsmap --help'),
     ('unknown-option', ['--frob', 'check'], None,
      'there is no option "--frob"; accepted are -c DIR, -s FILE, --json, --strict, --version and --help; '
      'see tlsmap --help'),
