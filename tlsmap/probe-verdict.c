@@ -399,8 +399,11 @@ judge_answered(Walk *walk)
 		judge_without_tls(walk, "smtp_discard_ehlo_keywords ignores STARTTLS");
 	else if (!walk->is_offered || walk->question->level == SECURITY_NONE)
 		judge_without_tls(walk, "STARTTLS is not offered");
-	else if (walk->is_engine_broken)
+	else if (walk->is_engine_broken && walk->question->has_rights)
 		judge_without_tls(walk, walk->trouble);
+	else if (walk->is_engine_broken)
+		judge(walk->seen, PROBE_UNKNOWN,
+		      g_strdup_printf("only root can read what Postfix reads: %s", walk->trouble));
 	else
 		judge(walk->seen, PROBE_UNKNOWN, g_strdup("posttls-finger did not start TLS"));
 }

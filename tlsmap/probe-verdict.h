@@ -36,6 +36,7 @@ typedef struct {
 	gboolean skips_5xx;        /* smtp_skip_5xx_greeting */
 	gboolean keeps_off_clear;  /* SASL: a failed handshake is not followed by mail in clear */
 	gboolean is_best;          /* no host is preferred to it */
+	gboolean has_rights;       /* to read what smtp(8) reads */
 	const char *own_name;      /* myhostname; NULL: loops are not looked for */
 	ProbeTimes times;
 	/* How long the probe has waited, in seconds: to connect and for the greeting; for each

@@ -15,6 +15,7 @@
 #include "probe-command.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Of so many answers, each in time, one host is made. */
 #define MAX_ANSWERS 4
@@ -182,6 +183,7 @@ make_question(const ProbeRun *run, const Place *place, SecurityLevel level)
 		.keeps_off_clear = is_value(run, way, "smtp_sasl_auth_enable", "yes") &&
 				   *in_force(run, way, "smtp_sasl_password_maps") != '\0',
 		.is_best = place->is_best,
+		.has_rights = geteuid() == 0,
 		.own_name = is_smtp_port(way) ? in_force(run, way, "myhostname") : NULL,
 	};
 
@@ -438,9 +440,22 @@ soften(const ProbeRun *run, const ProbeHost *host)
 	return host->seen.outcome;
 }
 
+/* postconf(5) soft_bounce: nothing is returned. */
+static void
+soften_all(const ProbeRun *run, const ProbeTarget *target)
+{
+	for (guint i = 0; i < target->hosts->len; i++) {
+		ProbeHost *host = target->hosts->pdata[i];
+		if (host->seen.outcome == PROBE_RETURNED &&
+		    is_value(run, host->way, "soft_bounce", "yes"))
+			host->seen.outcome = PROBE_DEFERRED;
+	}
+}
+
 static void
 conclude(const ProbeRun *run, ProbeTarget *target)
 {
+	soften_all(run, target);
 	const ProbeHost *decisive = find_taker(target);
 
 	if (decisive == NULL)

@@ -18,7 +18,7 @@ SCHEMA = jsonschema.Draft202012Validator(
 WRONG_PIN = ":".join(["AB"] * 32)
 DELIVERED, CLEAR, DEFERRED, RETURNED = "delivered", "clear", "deferred", "returned"
 VERDICTS = {("sent", True): DELIVERED, ("sent", False): CLEAR, ("deferred", False): DEFERRED,
-            ("deferred", True): DEFERRED, ("bounced", False): RETURNED, ("bounced", True): RETURNED}
+            ("deferred", True): DEFERRED, ("SOFTBOUNCE", False): DEFERRED, ("bounced", False): RETURNED, ("bounced", True): RETURNED}
 
 
 class Row(NamedTuple):
@@ -193,7 +193,19 @@ def routes(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
             ("[mx.plain.test]", "may", CLEAR), ("[mx.right.test]:587", "may", DELIVERED)], said
         outcome = world.outcome(world.relay("user@right.test"))
         assert (said["right.test"]["verdict"], outcome.status, outcome.tls) == (CLEAR, "sent", ""), outcome
-        world.gateway.set(relayhost=None, smtp_fallback_relay=None)
+    with tap.case("probe-is-reality-no-such-relay"):
+        world.gateway.set(relayhost="[nowhere.test]", smtp_fallback_relay=None)
+        world.gateway.reload()
+        said, _ = probed(tlsmap, 1, "right.test")
+        compare(world, Row("", "right.test", None, DEFERRED, "not found"), said["right.test"],
+                world.relay("user@right.test"))
+    with tap.case("probe-is-reality-soft-bounce"):
+        world.gateway.set(relayhost=None, soft_bounce="yes")
+        world.gateway.reload()
+        said, _ = probed(tlsmap, 1, "null-mx.test")
+        compare(world, Row("", "null-mx.test", None, DEFERRED, "takes no mail"), said["null-mx.test"],
+                world.relay("user@null-mx.test"))
+        world.gateway.set(soft_bounce=None)
         world.gateway.reload()
 
 
@@ -204,6 +216,21 @@ def client_certificate(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         said, _ = probed(tlsmap, 0, "mutual.test")
         compare(world, Row("", "mutual.test", ENCRYPT, DELIVERED), said["mutual.test"],
                 world.relay("user@mutual.test"))
+
+
+def broken(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    """Postfix's own TLS fails: at may it sends in clear."""
+    with tap.case("probe-is-reality-own-tls-broken"):
+        before = world.gateway.postconf("-h", "smtp_tls_CAfile")
+        world.gateway.set(smtp_tls_CAfile="/nonexistent")
+        world.gateway.reload()
+        rows = (Row("", "x.right.test", None, CLEAR, "/nonexistent"),
+                Row("", "right.test", None, DEFERRED, "/nonexistent"))
+        said, _ = probed(tlsmap, 1, *(row.destination for row in rows))
+        for row in rows:
+            compare(world, row, said[row.destination], world.relay(f"user@{row.destination}"))
+        world.gateway.set(smtp_tls_CAfile=before)
+        world.gateway.reload()
 
 
 def drifted(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
@@ -233,6 +260,7 @@ def main(world: World, tap: Tap) -> None:
     reality(world, tap, tlsmap)
     details(world, tap, tlsmap)
     patience(world, tap, tlsmap)
+    broken(world, tap, tlsmap)
     drifted(world, tap, tlsmap)
     client_certificate(world, tap, tlsmap)
     routes(world, tap, tlsmap)

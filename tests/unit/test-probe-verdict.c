@@ -31,6 +31,7 @@ enum {
 	NOT_BEST = 1 << 4,
 	KILLED = 1 << 5,
 	IMPATIENT = 1 << 6,
+	NO_RIGHTS = 1 << 7,
 };
 
 typedef struct {
@@ -81,6 +82,10 @@ static const Row rows[] = {
 	  LINE("cannot load Certification Authority data, CAfile=\"/x\": disabling TLS support")
 		  CONNECTED GREETING EHLO OFFER LAST QUIT,
 	  PROBE_CLEAR, "CAfile" },
+	{ "own-tls-broken-for-want-of-rights", SECURITY_MAY, NO_RIGHTS,
+	  LINE("cannot load Certification Authority data, CAfile=\"/x\": disabling TLS support")
+		  CONNECTED GREETING EHLO OFFER LAST QUIT,
+	  PROBE_UNKNOWN, "only root" },
 	{ "own-tls-broken-at-secure", SECURITY_SECURE, 0,
 	  LINE("cannot load Certification Authority data, CAfile=\"/x\": disabling TLS support")
 		  CONNECTED GREETING EHLO OFFER LAST QUIT,
@@ -200,6 +205,7 @@ read_row(const void *data)
 		.skips_5xx = (row->flags & SKIPS_5XX) != 0,
 		.keeps_off_clear = (row->flags & SASL) != 0,
 		.is_best = (row->flags & NOT_BEST) == 0,
+		.has_rights = (row->flags & NO_RIGHTS) == 0,
 		.own_name = "gw.example",
 		.times = { 30, 300, 300 },
 		.greeting_limit = (row->flags & IMPATIENT) != 0 ? 30 : 300,
