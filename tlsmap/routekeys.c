@@ -21,9 +21,6 @@
 #define NO_ROW G_MAXSIZE
 /* A name that nobody has: for all below a domain. */
 #define ANY_BELOW "tlsgate-any"
-/* An address that nobody has: for all of a domain that have no route of their own. Where keys are
- * patterns, an address is what they are compared with. */
-#define ANY_ADDRESS "tlsgateprobe@"
 
 /* A next-hop that is no domain of its own mail. */
 typedef struct {
@@ -433,8 +430,10 @@ add_sample(const char *form, void *data)
 {
 	Sampling *sampling = data;
 
-	g_ptr_array_add(sampling->recipients,
-			g_strconcat(ANY_ADDRESS, form[0] == '.' ? ANY_BELOW : "", form, NULL));
+	g_autofree char *domain =
+		form[0] == '.' ? g_strconcat(ANY_BELOW, form, NULL) : g_strdup(form);
+
+	g_ptr_array_add(sampling->recipients, route_dup_any_address(domain));
 	g_array_append_val(sampling->rows, sampling->row);
 }
 

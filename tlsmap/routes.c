@@ -84,6 +84,12 @@ dup_folded(const char *text)
 					       : g_ascii_strdown(text, -1);
 }
 
+char *
+route_dup_any_address(const char *domain)
+{
+	return g_strconcat("tlsgateprobe@", domain, NULL);
+}
+
 char **
 route_dup_next_hops(const char *next_hop)
 {

@@ -77,6 +77,10 @@ typedef struct {
 } RouteTarget;
 RouteTarget route_split_target(char *value);
 
+/* An address that nobody has: for all of a domain that have no route of their own. Where keys are
+ * patterns, an address is what they are compared with. The caller frees it. */
+char *route_dup_any_address(const char *domain);
+
 /* The elements of a next-hop in lower case, each a key of smtp_tls_policy_maps. The caller frees
  * them. */
 char **route_dup_next_hops(const char *next_hop);
