@@ -3,13 +3,13 @@
 #include "certificate.h"
 #include "checks.h"
 #include "document.h"
+#include "maincf.h"
 #include "nexthop.h"
 #include "output.h"
 #include "plan.h"
-#include "policylookup.h"
 #include "probe-ways.h"
 #include "probe.h"
-#include "texthash.h"
+#include "sendpolicy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,7 @@ typedef struct {
 	GPtrArray *targets; /* of ProbeTarget */
 	Document file;      /* holds the findings */
 	Document in_force;  /* settings NULL: there is none */
-	GHashTable *rows;   /* destination -> SettingsDestination, of that document */
+	SendPolicy *wanted; /* what it says */
 } Probe;
 
 /* ---- arguments ---- */
@@ -136,22 +136,18 @@ find_document(Probe *probe, const Snapshot *snapshot, GError **error)
 		g_clear_pointer(&probe->in_force.settings, settings_free);
 		return TRUE;
 	}
-	for (size_t i = 0; i < settings_n_destinations(probe->in_force.settings); i++) {
-		const SettingsDestination *row = settings_destination(probe->in_force.settings, i);
-		g_hash_table_insert(probe->rows, (char *)row->destination.text, (void *)row);
-	}
-	return TRUE;
+	g_autoptr(GPtrArray) none = g_ptr_array_new();
+	probe->wanted = sendpolicy_new(probe->in_force.settings, snapshot, none, error);
+	return probe->wanted != NULL;
 }
 
-static gboolean
-find_ways(const Probe *probe, const Snapshot *snapshot, GError **error)
+static void
+find_ways(const Probe *probe, const Snapshot *snapshot)
 {
 	g_autoptr(ProbeWays) ways = probe_ways_new(snapshot);
 
 	for (guint i = 0; i < probe->targets->len; i++)
-		if (!probe_ways_find(ways, probe->targets->pdata[i], error))
-			return FALSE;
-	return TRUE;
+		probe_ways_find(ways, probe->targets->pdata[i]);
 }
 
 /* ---- what came of it ---- */
@@ -275,16 +271,29 @@ dup_hint(const ProbeTarget *target)
 	return g_strdup("");
 }
 
-/* By the keys by which Postfix looks for it. */
 static SecurityLevel
-wanted_level(const Probe *probe, const char *next_hop)
+level_of(const SendDecision *decision)
 {
-	for (const char *key = next_hop; key != NULL; key = policylookup_next_key(key)) {
-		const SettingsDestination *row = g_hash_table_lookup(probe->rows, key);
-		if (row != NULL)
-			return (SecurityLevel)row->security_level.code;
-	}
-	return (SecurityLevel)probe->in_force.settings->send.security_level.code;
+	g_auto(GStrv) words = maincf_split_list(decision->value);
+	int level = words[0] != NULL ? names_code(&names_security_level, words[0]) : -1;
+
+	return level >= 0 ? (SecurityLevel)level : SECURITY_NONE;
+}
+
+/* What the document says of the mail, whichever way it takes; where it has no row for that, of the
+ * next-hop. A table behind its rows that gives no answer demands nothing. */
+static SecurityLevel
+wanted_level(const Probe *probe, const ProbeTarget *target, const ProbeWay *way)
+{
+	const char *at = strrchr(target->destination, '@');
+	g_auto(SendDecision) decision = { 0 };
+
+	if (!sendpolicy_decide(probe->wanted, at != NULL ? at + 1 : target->destination, &decision,
+			       NULL) ||
+	    (decision.decider == DECIDED_BY_LEVEL &&
+	     !sendpolicy_decide(probe->wanted, way->next_hop, &decision, NULL)))
+		return SECURITY_NONE;
+	return level_of(&decision);
 }
 
 /* Somebody else has changed Postfix since, or another table decides. */
@@ -293,16 +302,16 @@ is_level_as_wanted(const Probe *probe, const ProbeTarget *target)
 {
 	gboolean is_wanted = TRUE;
 
-	for (guint i = 0; probe->in_force.settings != NULL && i < target->ways->len; i++) {
+	for (guint i = 0; probe->wanted != NULL && i < target->ways->len; i++) {
 		const ProbeWay *way = target->ways->pdata[i];
-		SecurityLevel wanted = wanted_level(probe, way->next_hop);
+		SecurityLevel wanted = wanted_level(probe, target, way);
 		if (way->trouble != NULL || names_is_at_least(way->level, wanted))
 			continue;
 		is_wanted = FALSE;
 		findings_add_live(probe->file.findings, FINDING_WEAKER_THAN_DOCUMENT,
 				  target->destination,
-				  "the document in force says %s for the next-hop %s, but Postfix "
-				  "has %s, by %s; see status and audit",
+				  "the document in force says %s, but for the next-hop %s Postfix "
+				  "has %s, by %s; see status and plan",
 				  names_word(&names_security_level, wanted), way->next_hop,
 				  names_word(&names_security_level, way->level), way->source);
 	}
@@ -370,8 +379,7 @@ try_all(Probe *probe, const Snapshot *snapshot, GError **error)
 	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
 	ExitCode code = EXIT_DONE;
 
-	if (!find_ways(probe, snapshot, error))
-		return EXIT_NO_POSTFIX;
+	find_ways(probe, snapshot);
 	probe_run(&run, probe->targets);
 	output_begin_list("destinations");
 	for (guint i = 0; i < probe->targets->len; i++) {
@@ -429,16 +437,17 @@ run_probe(const CommandContext *context, Probe *probe)
 static ExitCode
 run(const CommandContext *context, char **arguments)
 {
-	Probe probe = { .limit = 30,
-			.at_once = 8,
-			.targets = g_ptr_array_new_with_free_func(probe_target_free),
-			.rows = g_hash_table_new(texthash, g_str_equal) };
+	Probe probe = {
+		.limit = 30,
+		.at_once = 8,
+		.targets = g_ptr_array_new_with_free_func(probe_target_free),
+	};
 	ExitCode code =
 		parse_arguments(&probe, arguments) ? run_probe(context, &probe) : EXIT_USAGE;
 
 	document_clear(&probe.file);
 	document_clear(&probe.in_force);
-	g_hash_table_unref(probe.rows);
+	sendpolicy_free(probe.wanted);
 	g_ptr_array_unref(probe.targets);
 	return code;
 }

@@ -133,29 +133,34 @@ read_policy(ProbeWay *way, const char *value)
 		set_attribute(way, words[i]);
 }
 
-static gboolean
-find_policy(ProbeWays *ways, ProbeWay *way, GError **error)
+/* A table that can't be asked defers all mail (src/smtp/smtp_tls_policy.c, tls_policy_lookup_one(),
+ * 3.7). */
+static void
+find_policy(ProbeWays *ways, ProbeWay *way)
 {
+	g_autoptr(GError) error = NULL;
 	MapSetAnswer answer;
 	const char *key;
 
-	if (!policylookup_find(tables_of(ways, way), way->next_hop, &key, &answer, error))
-		return FALSE;
+	if (!policylookup_find(tables_of(ways, way), way->next_hop, &key, &answer, &error)) {
+		way->source = g_strdup("smtp_tls_policy_maps");
+		way->trouble = g_strdup(error->message);
+		return;
+	}
 	if (answer.value != NULL) {
 		way->source = g_strdup_printf("row \"%s\" of %s", key, answer.table);
 		read_policy(way, answer.value);
-		return TRUE;
+		return;
 	}
 	g_autofree char *global = snapshot_dup_send_level(ways->snapshot);
 	const char *level = in_force(ways, way, "smtp_tls_security_level");
 	way->source = g_strdup("main.cf");
 	set_level(way, *level != '\0' ? level : global);
-	return TRUE;
 }
 
-static gboolean
+static void
 add_way(ProbeWays *ways, ProbeTarget *target, const char *transport, const char *next_hop,
-	gboolean is_relay, GError **error)
+	gboolean is_relay)
 {
 	ProbeWay *way = g_new0(ProbeWay, 1);
 
@@ -163,14 +168,13 @@ add_way(ProbeWays *ways, ProbeTarget *target, const char *transport, const char 
 	way->next_hop = g_strdup(next_hop);
 	way->service = g_strconcat(transport, "/unix", NULL);
 	way->is_relay = is_relay;
-	return find_policy(ways, way, error);
+	find_policy(ways, way);
 }
 
-/* Behind the next-hops stand the fallback relays (src/smtp/smtp_connect.c,
- * smtp_connect_inet(), 3.7).
- */
-static gboolean
-add_ways(ProbeWays *ways, ProbeTarget *target, const Route *route, GError **error)
+/* Behind the next-hops stand the fallback relays (src/smtp/smtp_connect.c, smtp_connect_inet(),
+ * 3.7). */
+static void
+add_ways(ProbeWays *ways, ProbeTarget *target, const Route *route)
 {
 	g_autofree char *service = g_strconcat(route->transport, "/unix", NULL);
 	g_auto(GStrv) next_hops = route_dup_next_hops(route->next_hop);
@@ -179,12 +183,9 @@ add_ways(ProbeWays *ways, ProbeTarget *target, const Route *route, GError **erro
 	gboolean is_relay = g_strcmp0(route->parameter, "relayhost") == 0;
 
 	for (size_t i = 0; next_hops[i] != NULL; i++)
-		if (!add_way(ways, target, route->transport, next_hops[i], is_relay, error))
-			return FALSE;
+		add_way(ways, target, route->transport, next_hops[i], is_relay);
 	for (size_t i = 0; relays[i] != NULL; i++)
-		if (!add_way(ways, target, route->transport, relays[i], TRUE, error))
-			return FALSE;
-	return TRUE;
+		add_way(ways, target, route->transport, relays[i], TRUE);
 }
 
 /* A next-hop is not a domain that mail is addressed to: it is tried as it is. */
@@ -194,20 +195,22 @@ is_next_hop(const char *destination)
 	return strpbrk(destination, "[:") != NULL;
 }
 
-gboolean
-probe_ways_find(ProbeWays *ways, ProbeTarget *target, GError **error)
+void
+probe_ways_find(ProbeWays *ways, ProbeTarget *target)
 {
 	g_auto(Route) route = { 0 };
+	g_autoptr(GError) error = NULL;
 
-	if (is_next_hop(target->destination))
-		return add_way(ways, target, "smtp", target->destination, FALSE, error);
-	if (!routes_find(ways->routes, NULL, target->destination, &route, error))
-		return FALSE;
-	if (route_is_smtp(&route))
-		return add_ways(ways, target, &route, error);
-	g_autofree char *place = route_dup_place(&route);
-	target->outcome = PROBE_NOT_TRIED;
-	target->reason = g_strdup_printf("mail goes by the service %s, which is not smtp(8)",
-					 route.transport);
-	return TRUE;
+	if (is_next_hop(target->destination)) {
+		add_way(ways, target, "smtp", target->destination, FALSE);
+	} else if (!routes_find(ways->routes, NULL, target->destination, &route, &error)) {
+		target->outcome = PROBE_DEFERRED;
+		target->reason = g_strdup(error->message);
+	} else if (route_is_smtp(&route)) {
+		add_ways(ways, target, &route);
+	} else {
+		target->outcome = PROBE_NOT_TRIED;
+		target->reason = g_strdup_printf(
+			"mail goes by the service %s, which is not smtp(8)", route.transport);
+	}
 }

@@ -14,7 +14,6 @@ ProbeWays *probe_ways_new(const Snapshot *snapshot);
 void probe_ways_free(ProbeWays *ways);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ProbeWays, probe_ways_free)
 
-/* Fill target->ways; where mail does not go by smtp(8), say so in its outcome. FALSE with error
- * where a table can't be asked: Postfix would defer. */
-gboolean probe_ways_find(ProbeWays *ways, ProbeTarget *target, GError **error)
-	G_GNUC_WARN_UNUSED_RESULT;
+/* Fill target->ways. There are none where mail does not go by smtp(8), or where a table can't be
+ * asked: then the target's outcome says so. */
+void probe_ways_find(ProbeWays *ways, ProbeTarget *target);

@@ -460,11 +460,6 @@ conclude(const ProbeRun *run, ProbeTarget *target)
 
 	if (decisive == NULL)
 		decisive = find_failure(target);
-	if (decisive == NULL) {
-		target->outcome = PROBE_UNKNOWN;
-		target->reason = g_strdup("it has no next-hop");
-		return;
-	}
 	target->outcome = soften(run, decisive);
 	target->reason = g_strdup(decisive->seen.reason);
 }
@@ -490,7 +485,7 @@ probe_run(const ProbeRun *run, const GPtrArray *targets)
 
 	for (guint i = 0; i < targets->len; i++) {
 		ProbeTarget *target = targets->pdata[i];
-		if (target->outcome == PROBE_NOT_TRIED)
+		if (target->ways->len == 0)
 			continue;
 		jobs[n] = (Job){ run, target, done };
 		g_thread_pool_push(pool, &jobs[n++], NULL);

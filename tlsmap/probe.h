@@ -53,5 +53,5 @@ typedef struct {
 	void *data;
 } ProbeRun;
 
-/* Try all targets that are not PROBE_NOT_TRIED already. */
+/* Try all targets that have a way. */
 void probe_run(const ProbeRun *run, const GPtrArray *targets);

@@ -188,7 +188,9 @@ def routes(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
     with tap.case("mail-goes-by-the-relay-and-by-its-policy"):
         world.gateway.set(relayhost="[mx.plain.test]", smtp_fallback_relay="[mx.right.test]:587")
         world.gateway.reload()
-        said, _ = probed(tlsmap, 0, "right.test")
+        said, found = probed(tlsmap, 1, "right.test", "x.right.test")
+        assert {(finding["id"], finding["where"]) for finding in found["findings"]} == {
+            ("weaker-than-document", "right.test")}, found
         assert [(host["next_hop"], host["security_level"], host["verdict"]) for host in said["right.test"]["hosts"]] == [
             ("[mx.plain.test]", "may", CLEAR), ("[mx.right.test]:587", "may", DELIVERED)], said
         outcome = world.outcome(world.relay("user@right.test"))
