@@ -3,6 +3,7 @@
 """What probe says of a destination is what a real delivery through the same Postfix then does."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -243,7 +244,14 @@ def drifted(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         finding, = found["findings"]
         assert finding["id"] == "weaker-than-document" and "says secure" in finding["message"], finding
         assert said["right.test"]["hosts"][0]["security_level"] == "may", said
+    with tap.case("probe-is-reality-a-table-gives-no-answer"):
+        world.gateway.set(smtp_tls_policy_maps=f"{before}, socketmap:inet:127.0.0.1:9:postfix")
+        world.gateway.reload()
+        said, _ = probed(tlsmap, 1, "x.right.test")
+        compare(world, Row("", "x.right.test", None, DEFERRED, "socketmap"), said["x.right.test"],
+                world.relay("user@x.right.test"))
         world.gateway.set(smtp_tls_policy_maps=before)
+        world.gateway.reload()
         assert probed(tlsmap, 0, "right.test")[1]["findings"] == []
 
 
@@ -252,6 +260,17 @@ def patience(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         said, found = probed(tlsmap, 1, "--timeout", "1", "slow.test")
         assert said["slow.test"]["verdict"] == "unknown", said
         assert [finding["id"] for finding in found["findings"]] == ["destination-fails"], found
+
+
+def chrooted(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    """Debian's smtp(8) lives in a chroot, and reads anchors there."""
+    row = Row("", "other-ca.test", None, DELIVERED)
+    policy = "other-ca.test=secure match=mx.other-ca.test tafile=/anchors.pem"
+    gateway = world.replace_gateway("debian", smtp_tls_policy_maps="inline:{{" + policy + "}}", smtp_tls_loglevel="1")
+    with tap.case("probe-is-reality-in-a-chroot"):
+        shutil.copy(world.certificates["other-ca"].pem, gateway.queue_dir / "anchors.pem")
+        said, _ = probed(tlsmap, 0, row.destination)
+        compare(world, row, said[row.destination], world.relay(f"user@{row.destination}"))
 
 
 def main(world: World, tap: Tap) -> None:
@@ -266,6 +285,7 @@ def main(world: World, tap: Tap) -> None:
     drifted(world, tap, tlsmap)
     client_certificate(world, tap, tlsmap)
     routes(world, tap, tlsmap)
+    chrooted(world, tap, tlsmap)
 
 
 if __name__ == "__main__":
