@@ -141,15 +141,6 @@ find_document(Probe *probe, const Snapshot *snapshot, GError **error)
 	return probe->wanted != NULL;
 }
 
-static void
-find_ways(const Probe *probe, const Snapshot *snapshot)
-{
-	g_autoptr(ProbeWays) ways = probe_ways_new(snapshot);
-
-	for (guint i = 0; i < probe->targets->len; i++)
-		probe_ways_find(ways, probe->targets->pdata[i]);
-}
-
 /* ---- what came of it ---- */
 
 static char *
@@ -379,7 +370,7 @@ try_all(Probe *probe, const Snapshot *snapshot, GError **error)
 	gint64 now = g_get_real_time() / G_USEC_PER_SEC;
 	ExitCode code = EXIT_DONE;
 
-	find_ways(probe, snapshot);
+	probe_ways_find(snapshot, probe->targets);
 	probe_run(&run, probe->targets);
 	output_begin_list("destinations");
 	for (guint i = 0; i < probe->targets->len; i++) {

@@ -10,31 +10,13 @@
 
 #include <string.h>
 
-struct ProbeWays {
+#define POLICY_MAPS "smtp_tls_policy_maps"
+
+typedef struct {
 	const Snapshot *snapshot;
 	Routes *routes;
-	GHashTable *tables; /* value of smtp_tls_policy_maps -> MapSet */
-};
-
-ProbeWays *
-probe_ways_new(const Snapshot *snapshot)
-{
-	ProbeWays *ways = g_new0(ProbeWays, 1);
-
-	ways->snapshot = snapshot;
-	ways->routes = routes_new(snapshot);
-	ways->tables =
-		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)mapset_free);
-	return ways;
-}
-
-void
-probe_ways_free(ProbeWays *ways)
-{
-	routes_free(ways->routes);
-	g_hash_table_unref(ways->tables);
-	g_free(ways);
-}
+	GHashTable *tables; /* value of a parameter -> MapSet */
+} ProbeWays;
 
 static const char *
 in_force(const ProbeWays *ways, const ProbeWay *way, const char *parameter)
@@ -45,9 +27,9 @@ in_force(const ProbeWays *ways, const ProbeWay *way, const char *parameter)
 }
 
 static MapSet *
-tables_of(ProbeWays *ways, const ProbeWay *way)
+tables_of(ProbeWays *ways, const ProbeWay *way, const char *parameter)
 {
-	const char *value = in_force(ways, way, "smtp_tls_policy_maps");
+	const char *value = in_force(ways, way, parameter);
 	MapSet *tables = g_hash_table_lookup(ways->tables, value);
 
 	if (tables == NULL) {
@@ -142,8 +124,9 @@ find_policy(ProbeWays *ways, ProbeWay *way)
 	MapSetAnswer answer;
 	const char *key;
 
-	if (!policylookup_find(tables_of(ways, way), way->next_hop, &key, &answer, &error)) {
-		way->source = g_strdup("smtp_tls_policy_maps");
+	if (!policylookup_find(tables_of(ways, way, POLICY_MAPS), way->next_hop, &key, &answer,
+			       &error)) {
+		way->source = g_strdup(POLICY_MAPS);
 		way->trouble = g_strdup(error->message);
 		return;
 	}
@@ -158,6 +141,20 @@ find_policy(ProbeWays *ways, ProbeWay *way)
 	set_level(way, *level != '\0' ? level : global);
 }
 
+/* src/smtp/smtp_sasl_glue.c, smtp_sasl_passwd_lookup(), 3.7: it looks for the host first, which is
+ * not known here. */
+static void
+find_credentials(ProbeWays *ways, ProbeWay *way)
+{
+	MapSetAnswer answer = { 0 };
+
+	way->has_credentials =
+		g_ascii_strcasecmp(in_force(ways, way, "smtp_sasl_auth_enable"), "yes") == 0 &&
+		mapset_find(tables_of(ways, way, "smtp_sasl_password_maps"), way->next_hop,
+			    MAPSET_WHOLE, &answer, NULL) &&
+		answer.value != NULL;
+}
+
 static void
 add_way(ProbeWays *ways, ProbeTarget *target, const char *transport, const char *next_hop,
 	gboolean is_relay)
@@ -168,7 +165,6 @@ add_way(ProbeWays *ways, ProbeTarget *target, const char *transport, const char 
 	way->next_hop = g_strdup(next_hop);
 	way->service = g_strconcat(transport, "/unix", NULL);
 	way->is_relay = is_relay;
-	find_policy(ways, way);
 }
 
 /* Behind the next-hops stand the fallback relays (src/smtp/smtp_connect.c, smtp_connect_inet(),
@@ -195,15 +191,27 @@ is_next_hop(const char *destination)
 	return strpbrk(destination, "[:") != NULL;
 }
 
-void
-probe_ways_find(ProbeWays *ways, ProbeTarget *target)
+/* Of a domain: all of its addresses that have no route of their own. */
+static char *
+dup_recipient(const ProbeTarget *target)
 {
+	if (strchr(target->destination, '@') == NULL)
+		return route_dup_any_address(target->destination);
+	return g_utf8_validate(target->destination, -1, NULL)
+		       ? g_utf8_strdown(target->destination, -1)
+		       : g_ascii_strdown(target->destination, -1);
+}
+
+static void
+find_route(ProbeWays *ways, ProbeTarget *target)
+{
+	g_autofree char *recipient = dup_recipient(target);
 	g_auto(Route) route = { 0 };
 	g_autoptr(GError) error = NULL;
 
 	if (is_next_hop(target->destination)) {
 		add_way(ways, target, "smtp", target->destination, FALSE);
-	} else if (!routes_find(ways->routes, NULL, target->destination, &route, &error)) {
+	} else if (!routes_find(ways->routes, NULL, recipient, &route, &error)) {
 		target->outcome = PROBE_DEFERRED;
 		target->reason = g_strdup(error->message);
 	} else if (route_is_smtp(&route)) {
@@ -212,5 +220,67 @@ probe_ways_find(ProbeWays *ways, ProbeTarget *target)
 		target->outcome = PROBE_NOT_TRIED;
 		target->reason = g_strdup_printf(
 			"mail goes by the service %s, which is not smtp(8)", route.transport);
+	}
+}
+
+/* Many questions in one are quicker. A table that gives no answer gives none for each of them, and
+ * is then told of. */
+static void
+ask_routes(ProbeWays *ways, const GPtrArray *targets)
+{
+	g_autoptr(GPtrArray) recipients = g_ptr_array_new_with_free_func(g_free);
+
+	for (guint i = 0; i < targets->len; i++) {
+		const ProbeTarget *target = targets->pdata[i];
+		if (!is_next_hop(target->destination))
+			g_ptr_array_add(recipients, dup_recipient(target));
+	}
+	(void)!routes_ask_all(ways->routes, recipients, NULL);
+}
+
+static void
+ask_policies(ProbeWays *ways, const GPtrArray *all)
+{
+	g_autoptr(GHashTable) keys =
+		g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_ptr_array_unref);
+	GHashTableIter iter;
+	void *tables, *asked;
+
+	for (guint i = 0; i < all->len; i++) {
+		const ProbeWay *way = all->pdata[i];
+		tables = tables_of(ways, way, POLICY_MAPS);
+		asked = g_hash_table_lookup(keys, tables);
+		if (asked == NULL) {
+			asked = g_ptr_array_new();
+			g_hash_table_insert(keys, tables, asked);
+		}
+		for (const char *key = way->next_hop; key != NULL; key = policylookup_next_key(key))
+			g_ptr_array_add(asked, (char *)key);
+	}
+	g_hash_table_iter_init(&iter, keys);
+	while (g_hash_table_iter_next(&iter, &tables, &asked))
+		(void)!mapset_ask_all(tables, asked, MAPSET_WHOLE, NULL);
+}
+
+void
+probe_ways_find(const Snapshot *snapshot, const GPtrArray *targets)
+{
+	g_autoptr(GHashTable) tables =
+		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)mapset_free);
+	g_autoptr(Routes) routes = routes_new(snapshot);
+	g_autoptr(GPtrArray) all = g_ptr_array_new();
+	ProbeWays ways = { snapshot, routes, tables };
+
+	ask_routes(&ways, targets);
+	for (guint i = 0; i < targets->len; i++) {
+		ProbeTarget *target = targets->pdata[i];
+		find_route(&ways, target);
+		for (guint j = 0; j < target->ways->len; j++)
+			g_ptr_array_add(all, target->ways->pdata[j]);
+	}
+	ask_policies(&ways, all);
+	for (guint i = 0; i < all->len; i++) {
+		find_policy(&ways, all->pdata[i]);
+		find_credentials(&ways, all->pdata[i]);
 	}
 }

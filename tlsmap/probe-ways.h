@@ -7,13 +7,6 @@
 
 #include <glib.h>
 
-typedef struct ProbeWays ProbeWays;
-
-/* snapshot must outlive it, and the targets. */
-ProbeWays *probe_ways_new(const Snapshot *snapshot);
-void probe_ways_free(ProbeWays *ways);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ProbeWays, probe_ways_free)
-
-/* Fill target->ways. There are none where mail does not go by smtp(8), or where a table can't be
- * asked: then the target's outcome says so. */
-void probe_ways_find(ProbeWays *ways, ProbeTarget *target);
+/* Fill the ways of each target, of ProbeTarget. It has none where mail does not go by smtp(8), or
+ * where a table can't be asked: then its outcome says so. snapshot must outlive the targets. */
+void probe_ways_find(const Snapshot *snapshot, const GPtrArray *targets);

@@ -180,8 +180,7 @@ make_question(const ProbeRun *run, const Place *place, SecurityLevel level)
 		.is_wrapped = is_value(run, way, "smtp_tls_wrappermode", "yes"),
 		.ignores_starttls = has_word(run, way, "smtp_discard_ehlo_keywords", "starttls"),
 		.skips_5xx = is_value(run, way, "smtp_skip_5xx_greeting", "yes"),
-		.keeps_off_clear = is_value(run, way, "smtp_sasl_auth_enable", "yes") &&
-				   *in_force(run, way, "smtp_sasl_password_maps") != '\0',
+		.keeps_off_clear = way->has_credentials,
 		.is_best = place->is_best,
 		.has_rights = geteuid() == 0,
 		.own_name = is_smtp_port(way) ? in_force(run, way, "myhostname") : NULL,

@@ -13,14 +13,15 @@ typedef struct {
 	char *service;     /* of master.cf: "smtp/unix" */
 	gboolean is_relay; /* mail that it can't be looked up for is deferred, never returned */
 	SecurityLevel level;
-	char *source;         /* what says so, for people */
-	char *trouble;        /* why Postfix defers all mail to it; NULL: it does not */
-	char **match;         /* names, or fingerprints; NULL: what main.cf says */
-	char *protocols;      /* NULL: what main.cf says */
-	char *ciphers;        /* the same */
-	char *exclude;        /* the same */
-	char *server_name;    /* the same */
-	char **trust_anchors; /* files; NULL: what main.cf says */
+	gboolean has_credentials; /* for SASL */
+	char *source;             /* what says so, for people */
+	char *trouble;            /* why Postfix defers all mail to it; NULL: it does not */
+	char **match;             /* names, or fingerprints; NULL: what main.cf says */
+	char *protocols;          /* NULL: what main.cf says */
+	char *ciphers;            /* the same */
+	char *exclude;            /* the same */
+	char *server_name;        /* the same */
+	char **trust_anchors;     /* files; NULL: what main.cf says */
 } ProbeWay;
 
 void probe_way_free(ProbeWay *way);
