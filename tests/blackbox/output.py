@@ -258,6 +258,9 @@ def probe_tries_what_goes_by_smtp():
         site.succeed('-s', 'doc.json', 'apply')
         found = json_of(site, 'probe')
         equal((outcome(found), found['destinations'], len(found['notes'])), (('probe', 'ok', 0), [], 1))
+    with Site(mydestination='', transport_maps='regexp:$config_directory/routes') as site:
+        (site.config / 'routes').write_text('/@gone\\.example$/ uucp:\n')
+        equal([item['verdict'] for item in json_of(site, 'probe', 'gone.example')['destinations']], ['not-tried'])
     with Site(mydestination='', transport_maps='inline:{[}') as site:
         found = json_of(site, 'probe', 'gw.example')
         equal(outcome(found), ('probe', 'findings', 1))

@@ -176,6 +176,9 @@ def details(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         said, _ = probed(tlsmap, 0, "half.test")
         assert [(host["host"], host["verdict"]) for host in said["half.test"]["hosts"]] == [
             ("mx.wrong.test", DEFERRED), ("mx.right.test", DELIVERED)], said
+    with tap.case("what-dane-has-become-for-a-host"):
+        said, _ = probed(tlsmap, 0, "dane.example", "dane-none.example", "d.plain.test")
+        assert [said[name]["hosts"][0]["security_level"] for name in said] == ["dane-only", "may", "may"], said
     with tap.case("people-read-the-same"):
         run = tlsmap.run("probe", "half.test", "silent.test")
         assert run.returncode == 1, run
@@ -247,6 +250,8 @@ def drifted(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         finding, = found["findings"]
         assert finding["id"] == "weaker-than-document" and "says secure" in finding["message"], finding
         assert said["right.test"]["hosts"][0]["security_level"] == "may", said
+        world.gateway.set(smtp_tls_policy_maps=before)
+        assert probed(tlsmap, 0, "right.test")[1]["findings"] == []
     with tap.case("probe-is-reality-a-table-gives-no-answer"):
         world.gateway.set(smtp_tls_policy_maps=f"{before}, socketmap:inet:127.0.0.1:9:postfix")
         world.gateway.reload()
@@ -255,7 +260,6 @@ def drifted(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
                 world.relay("user@x.right.test"))
         world.gateway.set(smtp_tls_policy_maps=before)
         world.gateway.reload()
-        assert probed(tlsmap, 0, "right.test")[1]["findings"] == []
 
 
 def patience(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
