@@ -172,13 +172,19 @@ nexthop_visit_forms(const char *nexthop, IdnVisit visit, void *data)
 }
 
 char *
-nexthop_dup_host(const char *nexthop, const char **port)
+nexthop_dup_host(const char *nexthop)
 {
 	Parts parts;
 
-	*port = NULL;
 	if (split(nexthop, &parts) != NULL)
 		return g_strdup(nexthop);
-	*port = parts.port;
 	return g_strndup(nexthop + parts.host, parts.host_length);
+}
+
+const char *
+nexthop_port(const char *nexthop)
+{
+	Parts parts;
+
+	return split(nexthop, &parts) == NULL ? parts.port : NULL;
 }

@@ -169,8 +169,7 @@ add_client_certificate(const ProbeCommand *command, GPtrArray *arguments)
 static char *
 dup_name(const ProbeCommand *command, const char *word)
 {
-	const char *port;
-	g_autofree char *next_hop = nexthop_dup_host(command->way->next_hop, &port);
+	g_autofree char *next_hop = nexthop_dup_host(command->way->next_hop);
 
 	if (strcmp(word, "hostname") == 0)
 		return g_strdup(command->host);
@@ -255,8 +254,7 @@ add_connection(const ProbeCommand *command, GPtrArray *arguments)
 static void
 add_destination(const ProbeCommand *command, GPtrArray *arguments)
 {
-	const char *port;
-	g_autofree char *host = nexthop_dup_host(command->way->next_hop, &port);
+	const char *port = nexthop_port(command->way->next_hop);
 
 	if (port == NULL && *in_force(command, "smtp_tcp_port") != '\0')
 		port = in_force(command, "smtp_tcp_port");

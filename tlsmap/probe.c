@@ -151,8 +151,7 @@ seconds_in_force(const ProbeRun *run, const ProbeWay *way, const char *parameter
 static gboolean
 is_smtp_port(const ProbeWay *way)
 {
-	const char *port;
-	g_autofree char *host = nexthop_dup_host(way->next_hop, &port);
+	const char *port = nexthop_port(way->next_hop);
 
 	return port == NULL || strcmp(port, "25") == 0 || strcmp(port, "smtp") == 0;
 }
@@ -351,8 +350,7 @@ try_domain(const ProbeRun *run, ProbeTarget *target, const Place *place)
 static void
 try_way(const ProbeRun *run, ProbeTarget *target, const ProbeWay *way)
 {
-	const char *port;
-	g_autofree char *name = nexthop_dup_host(way->next_hop, &port);
+	g_autofree char *name = nexthop_dup_host(way->next_hop);
 	const char *host = g_ascii_strncasecmp(name, "ipv6:", 5) == 0 ? name + 5 : name;
 	const Place place = { way, host, -1, TRUE, TRUE };
 

@@ -3,7 +3,9 @@
 """What probe says of a destination is what a real delivery through the same Postfix then does."""
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -176,6 +178,16 @@ def details(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         said, _ = probed(tlsmap, 0, "half.test")
         assert [(host["host"], host["verdict"]) for host in said["half.test"]["hosts"]] == [
             ("mx.wrong.test", DEFERRED), ("mx.right.test", DELIVERED)], said
+    with tap.case("among-equals-the-worst-counts"):
+        said, _ = probed(tlsmap, 0, "equals.test")
+        assert {host["verdict"] for host in said["equals.test"]["hosts"]} == {CLEAR, DELIVERED}, said
+        assert said["equals.test"]["verdict"] == CLEAR, said
+    with tap.case("a-terminal-shows-how-far-it-is"):
+        ours, theirs = os.openpty()
+        subprocess.run([tlsmap.program, "-c", world.gateway.config_dir, "probe", "right.test", "named.test"],
+                       stderr=theirs, stdout=subprocess.DEVNULL, check=True)
+        shown = os.read(ours, 1000).decode()
+        assert shown == "\r1 of 2 destinations tried\r2 of 2 destinations tried\r\n", repr(shown)
     with tap.case("what-dane-has-become-for-a-host"):
         said, _ = probed(tlsmap, 0, "dane.example", "dane-none.example", "d.plain.test")
         assert [said[name]["hosts"][0]["security_level"] for name in said] == ["dane-only", "may", "may"], said

@@ -75,6 +75,8 @@ _MORE_RECORDS = [
     "mixed.test MX 20 mx.right.test.",
     "a.mixed.test MX 10 mx.plain.test.",
     "a.mixed.test MX 20 mx.right.test.",
+    "equals.test MX 10 mx.plain.test.",
+    "equals.test MX 10 mx.right.test.",
     "backup.test MX 10 mx.silent.test.",
     "backup.test MX 20 mx.right.test.",
     "half.test MX 10 mx.wrong.test.",
