@@ -71,6 +71,12 @@ PARTNERS = (
     Partner("dane-plain.example", None, tlsa="mx-dane-example"),
     Partner("dane-weak.example", _named("mx.dane-weak.example", issuer=None), tlsa="mx-dane-weak-example",
             options=_WEAK),
+    Partner("soon.test", _named("mx.soon.test", days=10)),
+    Partner("refusing.test", None, options={
+        "smtpd_delay_reject": "no", "smtpd_client_restrictions": "reject"}),
+    Partner("slow.test", None, options={
+        "smtpd_delay_reject": "no", "smtpd_client_restrictions": "sleep,10"}),
+    Partner("broken.test", None, options={"smtpd_tls_security_level": "may"}),
 )
 
 # Domains without a server of their own.
@@ -82,6 +88,14 @@ _MORE_RECORDS = [
     "xn--zrich-kva.test MX 10 mx.plain.test.",  # zürich.test
     "mixed.test MX 10 mx.plain.test.",
     "mixed.test MX 20 mx.right.test.",
+    "a.mixed.test MX 10 mx.plain.test.",
+    "a.mixed.test MX 20 mx.right.test.",
+    "equals.test MX 10 mx.plain.test.",
+    "equals.test MX 10 mx.right.test.",
+    "backup.test MX 10 mx.silent.test.",
+    "backup.test MX 20 mx.right.test.",
+    "half.test MX 10 mx.wrong.test.",
+    "half.test MX 20 mx.right.test.",
     "no-mx.test A {right}",
     "null-mx.test MX 0 .",
     "silent.test MX 10 mx.silent.test.",
