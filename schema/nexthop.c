@@ -170,3 +170,21 @@ nexthop_visit_forms(const char *nexthop, IdnVisit visit, void *data)
 	Wrapping wrapping = { &parts, visit, data };
 	idn_visit_forms(host, visit_wrapped, &wrapping);
 }
+
+char *
+nexthop_dup_host(const char *nexthop)
+{
+	Parts parts;
+
+	if (split(nexthop, &parts) != NULL)
+		return g_strdup(nexthop);
+	return g_strndup(nexthop + parts.host, parts.host_length);
+}
+
+const char *
+nexthop_port(const char *nexthop)
+{
+	Parts parts;
+
+	return split(nexthop, &parts) == NULL ? parts.port : NULL;
+}

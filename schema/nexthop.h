@@ -20,3 +20,9 @@ gboolean nexthop_is_address(const char *nexthop);
 
 /* Visit every key under which Postfix may look for nexthop, which nexthop_normalise() has made. */
 void nexthop_visit_forms(const char *nexthop, IdnVisit visit, void *data);
+
+/* The host of a next-hop as Postfix spells it, without brackets and port; the caller frees it. */
+char *nexthop_dup_host(const char *nexthop);
+
+/* Its port; borrowed, NULL: none is said. */
+const char *nexthop_port(const char *nexthop);

@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <errno.h>
 #include <string.h>
@@ -252,4 +253,106 @@ certificate_expiry(const char *file, gint64 *first, gint64 *last)
 	*first = expiry.first;
 	*last = expiry.last;
 	return expiry.is_any;
+}
+
+/* What one says of itself. */
+
+void
+certificate_facts_clear(CertificateFacts *facts)
+{
+	g_clear_pointer(&facts->names, g_strfreev);
+	g_clear_pointer(&facts->issuer, g_free);
+}
+
+/* Whoever made the certificate chose the bytes: none of them may reach a terminal as it is. */
+static char *
+dup_shown(const char *bytes, gssize size)
+{
+	g_autofree char *valid = g_utf8_make_valid(bytes, size);
+	GString *shown = g_string_new(NULL);
+
+	for (const char *p = valid; *p != '\0'; p = g_utf8_next_char(p)) {
+		gunichar c = g_utf8_get_char(p);
+		g_string_append_unichar(shown, g_unichar_isprint(c) ? c : 0xFFFD);
+	}
+	return g_string_free(shown, FALSE);
+}
+
+static void
+add_alternatives(const X509 *certificate, GPtrArray *names)
+{
+	GENERAL_NAMES *all = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+
+	for (int i = 0; i < sk_GENERAL_NAME_num(all); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(all, i);
+		if (name->type == GEN_DNS)
+			g_ptr_array_add(names, dup_shown((const char *)ASN1_STRING_get0_data(
+								 name->d.dNSName),
+							 ASN1_STRING_length(name->d.dNSName)));
+	}
+	GENERAL_NAMES_free(all);
+}
+
+/* The first of its kind in a name; NULL: none. */
+static char *
+dup_entry(const X509_NAME *name, int kind)
+{
+	int place = X509_NAME_get_index_by_NID((X509_NAME *)name, kind, -1);
+	unsigned char *text = NULL;
+
+	if (place < 0)
+		return NULL;
+	int size = ASN1_STRING_to_UTF8(&text,
+				       X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, place)));
+	char *shown = size >= 0 ? dup_shown((const char *)text, size) : NULL;
+	OPENSSL_free(text);
+	return shown;
+}
+
+static void
+add_common_name(const X509 *certificate, GPtrArray *names)
+{
+	char *name = dup_entry(X509_get_subject_name(certificate), NID_commonName);
+
+	if (name != NULL)
+		g_ptr_array_add(names, name);
+}
+
+/* As Postfix names it in its log: the common name, else the organisation (src/tls/tls_verify.c,
+ * tls_issuer_CN(), 3.7). */
+static char *
+dup_issuer(const X509 *certificate)
+{
+	const X509_NAME *issuer = X509_get_issuer_name(certificate);
+	char *name = dup_entry(issuer, NID_commonName);
+
+	if (name == NULL)
+		name = dup_entry(issuer, NID_organizationName);
+	return name != NULL ? name : g_strdup("");
+}
+
+gboolean
+certificate_read(GBytes *der, CertificateFacts *facts)
+{
+	gsize size;
+	const unsigned char *data = g_bytes_get_data(der, &size);
+	X509 *certificate = d2i_X509(NULL, &data, (long)size);
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	struct tm end;
+
+	*facts = (CertificateFacts){ 0 };
+	if (certificate == NULL) {
+		ERR_clear_error();
+		return FALSE;
+	}
+	add_alternatives(certificate, names);
+	if (names->len == 0)
+		add_common_name(certificate, names);
+	g_ptr_array_add(names, NULL);
+	facts->names = (char **)g_ptr_array_free(g_steal_pointer(&names), FALSE);
+	facts->issuer = dup_issuer(certificate);
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1)
+		facts->expires = timegm(&end);
+	X509_free(certificate);
+	return TRUE;
 }

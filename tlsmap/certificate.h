@@ -22,3 +22,16 @@ char *certificate_check_chain(const char *const *files, size_t n) G_GNUC_WARN_UN
 /* Why file is no file of CA certificates, or NULL when it is one: PEM, with at least one
  * certificate, all of them readable. The caller frees the reason, which names the file. */
 char *certificate_check_anchors(const char *file) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What a certificate says of itself, safe to show. */
+typedef struct {
+	char **names; /* of DNS; where it has none, the common name of its subject */
+	char *issuer;
+	gint64 expires; /* seconds since the epoch; 0: can't be read */
+} CertificateFacts;
+
+void certificate_facts_clear(CertificateFacts *facts);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CertificateFacts, certificate_facts_clear)
+
+/* Read a certificate, DER. FALSE where it is none; then the facts are empty. */
+gboolean certificate_read(GBytes *der, CertificateFacts *facts) G_GNUC_WARN_UNUSED_RESULT;

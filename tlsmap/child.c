@@ -120,6 +120,10 @@ child_run_as(const char *user, const char *const *argv, ChildResult *result, GEr
 typedef struct {
 	ChildResult *result;
 	size_t *n_left;
+	GSubprocess *child;
+	gsize n_ended; /* of its two outputs and itself */
+	char *texts[2];
+	gsize sizes[2];
 } Running;
 
 static void
@@ -129,19 +133,43 @@ fail(ChildResult *result, const GError *failure)
 }
 
 static void
-finish(GObject *child, GAsyncResult *end, void *data)
+count_end(Running *running)
+{
+	if (++running->n_ended < 3)
+		return;
+	for (size_t i = 0; i < G_N_ELEMENTS(running->texts); i++) {
+		running->texts[i][running->sizes[i]] = '\0';
+		running->texts[i] = g_realloc(running->texts[i], running->sizes[i] + 1);
+	}
+	running->result->output = running->texts[0];
+	running->result->errors = running->texts[1];
+	running->result->status = g_subprocess_get_if_exited(running->child)
+					  ? g_subprocess_get_exit_status(running->child)
+					  : 128 + g_subprocess_get_term_sig(running->child);
+	(*running->n_left)--;
+	g_object_unref(running->child);
+	g_free(running);
+}
+
+/* One that says more than is taken would wait for ever to be read. */
+static void
+take_output(GObject *stream, GAsyncResult *end, void *data)
 {
 	Running *running = data;
-	g_autoptr(GBytes) output = NULL;
-	g_autoptr(GBytes) errors = NULL;
-	g_autoptr(GError) failure = NULL;
+	gboolean is_output = stream == G_OBJECT(g_subprocess_get_stdout_pipe(running->child));
+	gsize *size = &running->sizes[is_output ? 0 : 1];
 
-	if (g_subprocess_communicate_finish(G_SUBPROCESS(child), end, &output, &errors, &failure))
-		take_result(G_SUBPROCESS(child), output, errors, running->result);
-	else
-		fail(running->result, failure);
-	(*running->n_left)--;
-	g_free(running);
+	if (!g_input_stream_read_all_finish(G_INPUT_STREAM(stream), end, size, NULL) ||
+	    *size == CHILD_MAX_OUTPUT)
+		g_subprocess_force_exit(running->child);
+	count_end(running);
+}
+
+static void
+take_end(GObject *child, GAsyncResult *end, void *data)
+{
+	(void)g_subprocess_wait_finish(G_SUBPROCESS(child), end, NULL);
+	count_end(data);
 }
 
 static void
@@ -154,11 +182,20 @@ start(ChildJob *job, GSubprocessLauncher *launcher, GPtrArray *children, size_t 
 		fail(&job->result, failure);
 		return;
 	}
-	Running *running = g_new(Running, 1);
-	*running = (Running){ &job->result, n_left };
+	Running *running = g_new0(Running, 1);
+	GInputStream *streams[] = { g_subprocess_get_stdout_pipe(child),
+				    g_subprocess_get_stderr_pipe(child) };
+	running->result = &job->result;
+	running->n_left = n_left;
+	running->child = child;
 	(*n_left)++;
-	g_ptr_array_add(children, child);
-	g_subprocess_communicate_async(child, NULL, NULL, finish, running);
+	g_ptr_array_add(children, g_object_ref(child));
+	for (size_t i = 0; i < G_N_ELEMENTS(streams); i++) {
+		running->texts[i] = g_malloc(CHILD_MAX_OUTPUT + 1);
+		g_input_stream_read_all_async(streams[i], running->texts[i], CHILD_MAX_OUTPUT,
+					      G_PRIORITY_DEFAULT, NULL, take_output, running);
+	}
+	g_subprocess_wait_async(child, NULL, take_end, running);
 }
 
 /* Those that have ended already are left alone. */
@@ -175,20 +212,24 @@ kill_all(void *data)
 void
 child_run_all(ChildJob *jobs, size_t n, const char *config_directory, guint seconds)
 {
+	/* Of its own: the caller may be one of several threads. */
+	g_autoptr(GMainContext) context = g_main_context_new();
 	g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(flags_for(NULL));
 	g_autoptr(GPtrArray) children = g_ptr_array_new_with_free_func(g_object_unref);
 	g_autoptr(GSource) deadline = g_timeout_source_new_seconds(seconds);
 	size_t n_left = 0;
 
+	g_main_context_push_thread_default(context);
 	set_environment(launcher);
 	g_subprocess_launcher_setenv(launcher, "MAIL_CONFIG", config_directory, TRUE);
 	for (size_t i = 0; i < n; i++)
 		start(&jobs[i], launcher, children, &n_left);
 	g_source_set_callback(deadline, kill_all, children, NULL);
-	g_source_attach(deadline, NULL);
+	g_source_attach(deadline, context);
 	while (n_left > 0)
-		g_main_context_iteration(NULL, TRUE);
+		g_main_context_iteration(context, TRUE);
 	g_source_destroy(deadline);
+	g_main_context_pop_thread_default(context);
 }
 
 char *

@@ -28,9 +28,13 @@ typedef struct {
 	ChildResult result;
 } ChildJob;
 
+/* What is taken of each output of a command. */
+#define CHILD_MAX_OUTPUT ((gsize)1 << 20)
+
 /* Run n commands at the same time, with MAIL_CONFIG naming config_directory, and wait for all of
- * them; what still runs after that many seconds is killed. One that can't be started has the status
- * -1 and says why in errors. */
+ * them; what still runs after that many seconds is killed, and what says more than
+ * CHILD_MAX_OUTPUT. One that can't be started has the status -1 and says why in errors. Threads may
+ * call it side by side. */
 void child_run_all(ChildJob *jobs, size_t n, const char *config_directory, guint seconds);
 
 /* The first line of text without blanks around it, for messages; the caller frees it. */

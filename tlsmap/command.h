@@ -35,6 +35,7 @@ extern const Command command_history;
 extern const Command command_import;
 extern const Command command_init;
 extern const Command command_plan;
+extern const Command command_probe;
 extern const Command command_render;
 extern const Command command_rollback;
 extern const Command command_status;

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define BEGIN_CERTIFICATE "-----BEGIN CERTIFICATE-----"
+/* What the server says never stands at the beginning of a line. */
+#define BEGIN_CERTIFICATE "\n-----BEGIN CERTIFICATE-----"
 #define END_CERTIFICATE "-----END CERTIFICATE-----"
 #define NAME "posttls-finger: "
 
@@ -20,8 +21,8 @@ finger_clear(Finger *finger)
 }
 
 /* The leaf comes first. */
-static GBytes *
-dup_certificate(const char *output)
+GBytes *
+finger_dup_certificate(const char *output)
 {
 	const char *begin = strstr(output, BEGIN_CERTIFICATE);
 	const char *end = begin != NULL ? strstr(begin, END_CERTIFICATE) : NULL;
@@ -152,7 +153,7 @@ finger_read(const char *output, FingerMode mode, Finger *finger)
 {
 	g_auto(GStrv) lines = g_strsplit(output, "\n", -1);
 
-	finger->certificate = dup_certificate(output);
+	finger->certificate = finger_dup_certificate(output);
 	finger->grade = judge_greeting(lines, mode, finger);
 	if (finger->grade == FINGER_GOOD && mode != FINGER_WRAPPED)
 		finger->grade = judge_tls(lines, mode, finger);

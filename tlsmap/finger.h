@@ -27,3 +27,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Finger, finger_clear)
 
 /* Judge the output of "posttls-finger -C" for a listener of that mode; the status is always 0. */
 void finger_read(const char *output, FingerMode mode, Finger *finger);
+
+/* The certificate that the server has shown, DER, in the output of "posttls-finger -C"; NULL: none.
+ */
+GBytes *finger_dup_certificate(const char *output);

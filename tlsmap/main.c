@@ -14,7 +14,7 @@
 static const Command *const commands[] = {
 	&command_init,   &command_import, &command_check,    &command_render,
 	&command_plan,   &command_apply,  &command_rollback, &command_history,
-	&command_status, &command_audit,  &command_explain,
+	&command_status, &command_audit,  &command_explain,  &command_probe,
 };
 
 static const char options_help[] =
@@ -27,7 +27,8 @@ static const char options_help[] =
 	"  --version  print the version\n"
 	"  --help     print this; behind a command, what that command does\n\n"
 	"Exit status: 0: done, also with warnings; 1: plan has changes, status or audit finds something\n"
-	"off, import something that no document can say, or --strict and warnings;\n"
+	"off, import something that no document can say, probe mail that would not go, or --strict and\n"
+	"warnings;\n"
 	"64: wrong usage; 65: the document has an error, or can't be read; 69: Postfix is not there\n"
 	"or does not answer; 70: a bug of tlsmap; 73: can't write; 75: another run is at work;\n"
 	"77: no permission; 78: this Postfix forbids it, nothing was changed\n\n"

@@ -7,9 +7,11 @@
 
 #include "certificate.h"
 #include "child.h"
+#include "chroot.h"
 #include "listener.h"
 #include "maincf.h"
 #include "network.h"
+#include "rowcheck.h"
 #include "texthash.h"
 
 #include <string.h>
@@ -503,10 +505,16 @@ find_failing_fallbacks(const Context *context)
 	}
 }
 
+static void
+find_unreadable_anchors(const Context *context)
+{
+	chroot_find(context->settings, context->snapshot, context->findings);
+}
+
 static void (*const obstacles[])(const Context *context) = {
-	find_too_old,        find_no_certificate,  find_no_anchors,
-	find_unusable_files, find_hidden_services, find_loopback_listeners,
-	find_obsolete,       find_foundations,     find_failing_fallbacks,
+	find_too_old,           find_no_certificate,     find_no_anchors, find_unusable_files,
+	find_hidden_services,   find_loopback_listeners, find_obsolete,   find_foundations,
+	find_failing_fallbacks, find_unreadable_anchors,
 };
 
 void
@@ -516,6 +524,7 @@ obstacle_find(const Settings *settings, const Snapshot *snapshot, Findings *find
 
 	for (size_t i = 0; i < G_N_ELEMENTS(obstacles); i++)
 		obstacles[i](&context);
+	rowcheck_find(settings, snapshot, findings);
 }
 
 void

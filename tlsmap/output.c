@@ -40,6 +40,12 @@ output_use_json(void)
 	output.closers = g_string_new(NULL);
 }
 
+gboolean
+output_is_json(void)
+{
+	return output.is_json;
+}
+
 void
 output_set_command(const char *name)
 {

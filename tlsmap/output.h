@@ -11,6 +11,8 @@
 /* From here on nothing is printed but one JSON object, by output_finish(). */
 void output_use_json(void);
 
+gboolean output_is_json(void);
+
 /* The command that runs; static text. */
 void output_set_command(const char *name);
 

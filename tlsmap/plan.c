@@ -497,9 +497,10 @@ plan_contents(Plan *plan, Findings *findings, GError **error)
 	if (settings_n_rules(plan->settings) > 0)
 		plan->rules =
 			compile_rules(plan->settings, &plan->snapshot->rewriting, plan->number);
+	g_auto(Mandatory) mandatory = mandatory_read(plan->snapshot->expanded);
 	const DiffContext context = { plan->old_settings != NULL ? plan->old_settings
 								 : plan->old_rows,
-				      old_send_level(plan), plan->snapshot->version };
+				      old_send_level(plan), plan->snapshot->version, mandatory };
 	guint first_row = plan->changes->len;
 	diff_rows(&context, plan->settings, plan->changes);
 	if (plan->old_rows != NULL)

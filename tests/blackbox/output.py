@@ -262,6 +262,27 @@ def import_and_audit():
         equal(outcome(json_of(site, 'import')), ('import', 'findings', 1))
 
 
+def probe_tries_what_goes_by_smtp():
+    """Nothing here needs a network; tests/e2e/test_probe.py has all else."""
+    with Site(mydestination='$myhostname', transport_maps='inline:{other.example=uucp:}') as site:
+        found = json_of(site, 'probe', 'gw.example', 'user@other.example')
+        equal(outcome(found), ('probe', 'ok', 0))
+        equal([(item['destination'], item['verdict'], item['hosts']) for item in found['destinations']],
+              [('gw.example', 'not-tried', []), ('user@other.example', 'not-tried', [])])
+        equal('not-tried, because mail goes by the service local' in site.run('probe', 'gw.example').stdout.decode(), True)
+        site.write('doc.json', {**ROW, 'send': {'domains': [{'destination': '.a.example', 'security_level': 'encrypt'}]}})
+        site.succeed('-s', 'doc.json', 'apply')
+        found = json_of(site, 'probe')
+        equal((outcome(found), found['destinations'], len(found['notes'])), (('probe', 'ok', 0), [], 1))
+    with Site(mydestination='', transport_maps='regexp:$config_directory/routes') as site:
+        (site.config / 'routes').write_text('/@gone\\.example$/ uucp:\n')
+        equal([item['verdict'] for item in json_of(site, 'probe', 'gone.example')['destinations']], ['not-tried'])
+    with Site(mydestination='', transport_maps='inline:{[}') as site:
+        found = json_of(site, 'probe', 'gw.example')
+        equal(outcome(found), ('probe', 'findings', 1))
+        equal([item['verdict'] for item in found['destinations']], ['deferred'])
+
+
 def plan_says_what_apply_does():
     with Site() as site:
         site.write('doc.json', ROW)
@@ -358,11 +379,11 @@ def a_relative_directory_becomes_absolute():
 
 USAGE = (
     ('no-command', [], None,
-     'no command is named; accepted are init, import, check, render, plan, apply, rollback, history, status, audit '
-     'and explain; see tlsmap --help'),
+     'no command is named; accepted are init, import, check, render, plan, apply, rollback, history, status, audit, '
+     'explain and probe; see tlsmap --help'),
     ('unknown-command', ['frob\x1b[2J'], None,
      'there is no command "frob\\u001b[2J"; accepted are init, import, check, render, plan, apply, rollback, '
-     'history, status, audit and explain; see tlsmap --help'),
+     'history, status, audit, explain and probe; see tlsmap --help'),
     ('unknown-option', ['--frob', 'check'], None,
      'there is no option "--frob"; accepted are -c DIR, -s FILE, --json, --strict, --version and --help; '
      'see tlsmap --help'),
@@ -381,6 +402,18 @@ USAGE = (
      'before "apply"); see tlsmap apply --help'),
     ('version-too-old', ['render', '--postfix-version', '2.0'], 'render',
      '--postfix-version "2.0": accepted is 3.5 or newer, like 3.7; see tlsmap render --help'),
+    ('probe-of-all-below-a-domain', ['probe', '.a.example'], 'probe',
+     'probe: found the destination ".a.example": it stands for all domains below one; name one of them; accepted are '
+     'domains, addresses and next-hops'),
+    ('probe-of-no-domain', ['probe', 'user@[192.0.2.1]'], 'probe',
+     'probe: found the destination "user@[192.0.2.1]": it has no domain; accepted are domains, addresses and next-hops'),
+    ('probe-without-patience', ['probe', '--timeout', '0', 'a.example'], 'probe',
+     'probe: found "0" behind --timeout; accepted are numbers from 1 to 3600'),
+    ('probe-of-too-many-at-once', ['probe', '--parallel'], 'probe',
+     'probe: found nothing behind --parallel; accepted are numbers from 1 to 100'),
+    ('probe-with-an-unknown-option', ['probe', '--frob'], 'probe',
+     'probe: unexpected argument "--frob"; accepted is [--timeout SECONDS] [--parallel N] [DEST]… (options of tlsmap '
+     'itself stand before "probe"); see tlsmap probe --help'),
     ('init-of-standard-input', ['-s', '-', 'init'], 'init',
      'init writes a file, and "-" is standard input; accepted is -s FILE; see tlsmap init --help'),
 )
@@ -416,13 +449,14 @@ def main():
                  unreadable_documents_are_errors, many_findings_are_counted, warnings_give_way_to_errors,
                  bytes_that_are_no_utf8_are_replaced, unwritable_output_is_no_success, plan_says_what_apply_does,
                  rollback_history_and_status, explain_says_why, explain_send_says_why, import_and_audit,
+                 probe_tries_what_goes_by_smtp,
                  warnings_with_strict_are_findings, changes_come_before_warnings_with_strict, locked_apply_ends,
                  apply_that_cannot_write_ends, apply_without_permission_ends,
                  a_relative_directory_becomes_absolute):
         tap.check(case.__name__.replace('_', '-'), case)
     for command in ('plan', 'apply', 'audit'):
         tap.check(f'wrong-document-ends-{command}', wrong_document_ends, command)
-    for command in ('plan', 'apply', 'audit', 'import'):
+    for command in ('plan', 'apply', 'audit', 'import', 'probe'):
         tap.check(f'absent-postfix-ends-{command}', absent_postfix_ends, command)
     for command in ('plan', 'apply'):
         tap.check(f'refusal-of-{command}-has-live-findings', refusal_has_live_findings, command)

@@ -232,6 +232,44 @@ test_days(void)
 	g_assert_cmpint(end_of('b') - end_of('a'), >=, 17 * 24 * 3600);
 }
 
+/* "n" has names of DNS, one of them not fit for a terminal. */
+static void
+test_facts(void)
+{
+	static const struct {
+		const char *piece;
+		const char *names;
+		const char *issuer;
+	} rows[] = { { "a", "a.test", "a.test" },
+		     { "n", "mx.test \xef\xbf\xbd[2J.test", "nobody" },
+		     { "o", "", "Org" } };
+
+	openssl("req -x509 -key 1 -out n -days 2 -subj /O=Org/CN=nobody "
+		"-addext subjectAltName=DNS:mx.test,DNS:\x1b[2J.test,email:x@y.test");
+	openssl("req -x509 -key 1 -out o -days 2 -subj /O=Org");
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const char *const files[] = { write_file("first", rows[i].piece), NULL };
+		g_autoptr(GPtrArray) leaves = certificate_load_leaves(files);
+		g_auto(CertificateFacts) facts = { 0 };
+		g_assert_true(certificate_read(leaves->pdata[0], &facts));
+		g_autofree char *names = g_strjoinv(" ", facts.names);
+		g_assert_cmpstr(names, ==, rows[i].names);
+		g_assert_cmpstr(facts.issuer, ==, rows[i].issuer);
+		g_assert_cmpint(facts.expires, ==, end_of(rows[i].piece[0]));
+		g_free((void *)files[0]);
+	}
+}
+
+static void
+test_no_facts(void)
+{
+	g_autoptr(GBytes) garbage = g_bytes_new_static("\x30\x03garbage", 9);
+	g_auto(CertificateFacts) facts = { 0 };
+
+	g_assert_false(certificate_read(garbage, &facts));
+	g_assert_null(facts.names);
+}
+
 static void
 test_directory(void)
 {
@@ -253,10 +291,12 @@ main(int argc, char **argv)
 	ROWS_ADD("leaves", leaf_rows, test_leaves);
 	ROWS_ADD("expiry", expiry_rows, test_expiry);
 	g_test_add_func("/expiry/days", test_days);
+	g_test_add_func("/facts/names", test_facts);
+	g_test_add_func("/facts/none", test_no_facts);
 	int status = g_test_run();
 
-	for (const char *const *name =
-		     (const char *const[]){ "1", "2", "a", "b", "x", "first", "second", NULL };
+	for (const char *const *name = (const char *const[]){ "1", "2", "a", "b", "n", "o", "x",
+							      "first", "second", NULL };
 	     *name != NULL; name++) {
 		g_autofree char *path = g_build_filename(folder, *name, NULL);
 		g_unlink(path);

@@ -3,6 +3,8 @@
  */
 #include "child.h"
 
+#include <string.h>
+
 static void
 test_all(void)
 {
@@ -50,11 +52,49 @@ test_at_the_same_time(void)
 		child_result_clear(&jobs[i].result);
 }
 
+/* It is not waited for until the deadline. */
+static void
+test_says_too_much(void)
+{
+	const char *const argv[] = { "yes", NULL };
+	ChildJob job = { .argv = argv };
+
+	child_run_all(&job, 1, "/", 86400);
+	g_assert_cmpuint(strlen(job.result.output), ==, CHILD_MAX_OUTPUT);
+	g_assert_cmpint(job.result.status, ==, 128 + 9);
+	child_result_clear(&job.result);
+}
+
+static void *
+run_one(G_GNUC_UNUSED void *data)
+{
+	const char *const argv[] = { "echo", "said", NULL };
+	ChildJob job = { .argv = argv };
+
+	child_run_all(&job, 1, "/", 60);
+	g_assert_cmpstr(job.result.output, ==, "said\n");
+	child_result_clear(&job.result);
+	return NULL;
+}
+
+static void
+test_in_threads(void)
+{
+	GThread *threads[8];
+
+	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+		threads[i] = g_thread_new("child", run_one, NULL);
+	for (size_t i = 0; i < G_N_ELEMENTS(threads); i++)
+		g_thread_join(threads[i]);
+}
+
 int
 main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/child/all", test_all);
 	g_test_add_func("/child/at-the-same-time", test_at_the_same_time);
+	g_test_add_func("/child/says-too-much", test_says_too_much);
+	g_test_add_func("/child/in-threads", test_in_threads);
 	return g_test_run();
 }
