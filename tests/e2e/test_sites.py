@@ -346,6 +346,10 @@ def main(world: World, tap: Tap) -> None:
     tlsmap = Tlsmap(world)
     for site in SITES:
         site(world, tap, tlsmap)
+        with tap.case(f"{site.__name__.replace('_', '-')}-plan-and-status-find-nothing-to-do"):
+            for command in ("plan", "status"):
+                run = tlsmap.run(command)
+                assert run.returncode == 0, run
 
 
 if __name__ == "__main__":
