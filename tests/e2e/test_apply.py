@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """apply on a stock Debian Postfix and on a grown site: what is written, kept, and refused."""
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import fcntl

@@ -6,6 +6,8 @@ Usage: test_explain.py [--all]: 500 mails, else 40. smtp -v tells which keys of 
 and what is found; each delivery must have asked for the keys that explain named, found what it said, and nothing
 that apply took may end in "client TLS configuration problem"."""
 
+from __future__ import annotations
+
 import collections
 import json
 import random

@@ -5,6 +5,8 @@
 A cell is one destination with its row of send.domains (or the level for all), and one real delivery over its
 real MX record: in TLS, in clear, or deferred, and why, in the words of Postfix's log."""
 
+from __future__ import annotations
+
 import re
 from typing import Any, Iterator, NamedTuple
 

@@ -3,6 +3,8 @@
 """Sites as their administrators set them up: apply either makes the document true there, which mail shows, or it
 refuses, and doing what it prints is enough."""
 
+from __future__ import annotations
+
 import base64
 import json
 import re
