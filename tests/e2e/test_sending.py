@@ -229,6 +229,8 @@ class Matrix:
         self._tap = tap
         self.tlsmap = Tlsmap(world)
         self.count = 0
+        # The words behind the code are those of 3.7.
+        self._has_words = world.gateway.postconf("-dh", "mail_version").startswith("3.7.")
 
     def document(self, cells: list[Cell], **send: Any) -> Document:
         rows = [{"destination": cell.destination, **cell.row} for cell in cells if cell.row is not None]
@@ -250,7 +252,9 @@ class Matrix:
                 self.count += 1
                 assert message.accepted, message
                 what = happened(self._world, message)
-                assert what.startswith(cell.wanted), (what, cell)
+                deferred = re.match(r"deferred [\d.]+", cell.wanted)
+                wanted = deferred[0] if deferred and not self._has_words else cell.wanted
+                assert what.startswith(wanted), (what, cell)
 
 
 def rows(world: World, matrix: Matrix) -> None:
