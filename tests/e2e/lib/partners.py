@@ -50,7 +50,7 @@ def _named(host: str, **how: Any) -> dict[str, Any]:
     return {"subject": f"/CN={host}", "san": f"DNS:{host}", **how}
 
 
-_WEAK = {"smtpd_tls_protocols": "!SSLv2, !SSLv3, !TLSv1.3", "tls_medium_cipherlist": "ECDHE-ECDSA-AES128-GCM-SHA256"}
+_WEAK = {"smtpd_tls_protocols": "!SSLv2,!SSLv3,!TLSv1.3", "tls_medium_cipherlist": "ECDHE-ECDSA-AES128-GCM-SHA256"}
 
 PARTNERS = (
     Partner("plain.test", None),
@@ -60,7 +60,7 @@ PARTNERS = (
     Partner("expired.test", _named("mx.expired.test", expired=True)),
     Partner("other-ca.test", _named("mx.other-ca.test", issuer="other-ca")),
     Partner("named.test", _named("named.test")),
-    Partner("old.test", _named("mx.old.test"), options={"smtpd_tls_protocols": "!SSLv2, !SSLv3, !TLSv1.3"}),
+    Partner("old.test", _named("mx.old.test"), options={"smtpd_tls_protocols": "!SSLv2,!SSLv3,!TLSv1.3"}),
     # One cipher, which Postfix's "high" has, and nothing newer.
     Partner("weak.test", _named("mx.weak.test"), options=_WEAK),
     # Shows a certificate of ours only to who asks for mx.sni.test by SNI.
