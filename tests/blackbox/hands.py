@@ -216,6 +216,17 @@ def what_nobody_confirms_goes_back_over_a_number_without_a_generation():
         until(lambda: site.run('rollback', '4').returncode == 0, 'the end of the process that waited')
 
 
+def an_edit_back_to_what_postfix_is_delivered_with_is_an_edit():
+    for value in (b'may', b''):
+        with HandsSite() as site:
+            equal(site.apply().returncode, 0)
+            edited = site.main_cf.read_bytes().replace(b'smtp_tls_security_level = encrypt',
+                                                       b'smtp_tls_security_level = ' + value)
+            site.write_main_cf(edited)
+            run = site.run('-s', 'doc.json', 'apply')
+            equal((run.returncode, b'[drift]' in run.stderr, site.main_cf.read_bytes()), (78, True, edited))
+
+
 def a_lock_file_that_was_left_is_no_obstacle():
     with HandsSite() as site:
         (site.config / 'main.cf.tmp').write_text('left by a postconf that died')
@@ -468,6 +479,7 @@ def main():
     for case in (link_owner_mode_and_attributes_are_kept, nothing_else_is_touched,
                  a_fallback_table_that_answers_is_taken, a_note_of_what_waits_that_is_damaged_is_in_doubt,
                  what_nobody_confirms_goes_back_over_a_number_without_a_generation,
+                 an_edit_back_to_what_postfix_is_delivered_with_is_an_edit,
                  a_lock_file_that_was_left_is_no_obstacle, whatever_the_umask, meta_directory_in_the_configuration):
         tap.check(case.__name__.replace('_', '-'), case)
     for name, (change, words) in UNUSABLE.items():
