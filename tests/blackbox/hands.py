@@ -6,6 +6,7 @@ Whatever the shape: what is not ours stays byte for byte, and with owner, mode, 
 refuses, says why and changes nothing. With --all also 1,000 edits of a foreign parameter beside 50 applies."""
 import contextlib
 import fcntl
+import hashlib
 import os
 import pathlib
 import random
@@ -214,6 +215,18 @@ def what_nobody_confirms_goes_back_over_a_number_without_a_generation():
         equal(site.apply('--confirm', '1').returncode, 0)
         until(lambda: site.postconf('-h', 'smtp_tls_security_level') == b'encrypt\n', 'the undoing')
         until(lambda: site.run('rollback', '4').returncode == 0, 'the end of the process that waited')
+
+
+def what_main_cf_names_is_in_force_whoever_edited_it():
+    """A run died right behind its commit; what it noted before is of main.cf as it was then."""
+    with HandsSite() as site:
+        equal(site.apply().returncode, 0)
+        committed = site.main_cf.read_bytes()
+        (site.config / 'tlsgate/unfinished').write_text(f'1 {hashlib.sha256(committed).hexdigest()}\n')
+        site.write_main_cf(committed + b'relayhost = [by.hand.example]\n')
+        site.succeed('-s', 'doc.json', 'status')
+        equal(site.succeed('-s', 'doc.json', 'apply').stdout, b'')
+        equal(sorted(generations(site)), ['0', '1'])
 
 
 def an_edit_back_to_what_postfix_is_delivered_with_is_an_edit():
@@ -480,6 +493,7 @@ def main():
                  a_fallback_table_that_answers_is_taken, a_note_of_what_waits_that_is_damaged_is_in_doubt,
                  what_nobody_confirms_goes_back_over_a_number_without_a_generation,
                  an_edit_back_to_what_postfix_is_delivered_with_is_an_edit,
+                 what_main_cf_names_is_in_force_whoever_edited_it,
                  a_lock_file_that_was_left_is_no_obstacle, whatever_the_umask, meta_directory_in_the_configuration):
         tap.check(case.__name__.replace('_', '-'), case)
     for name, (change, words) in UNUSABLE.items():
