@@ -5,6 +5,8 @@
 Whatever the shape: what is not ours stays byte for byte, and with owner, mode, attributes and link; or apply
 refuses, says why and changes nothing. With --all also 1,000 edits of a foreign parameter beside 50 applies."""
 import contextlib
+import fcntl
+import hashlib
 import os
 import pathlib
 import random
@@ -16,9 +18,12 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'lib'))
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS / 'lib'))
+sys.path.append(str(TESTS / 'e2e/lib'))  # some of its modules have names of the library
 from site_postfix import NOBODY, Site, tree  # noqa: E402
 from tap import Tap, equal  # noqa: E402
+from wait import until  # noqa: E402
 
 POLICYD = sys.argv[2]
 OWNED = re.compile(rb'(smtpd?_tls_(security_level|policy_maps|(ask|req)_ccert)|smtpd_(recipient|data)_restrictions|'
@@ -199,6 +204,42 @@ def a_note_of_what_waits_that_is_damaged_is_in_doubt():
             equal(site.apply().returncode, 0)
 
 
+def what_nobody_confirms_goes_back_over_a_number_without_a_generation():
+    """1 is in force, 2 was refused after it was built, nobody confirms 3: 4 is what 1 was."""
+    with HandsSite() as site:
+        equal(site.apply().returncode, 0)
+        with_fallback()(site)
+        make_unexecutable(site)
+        equal(site.apply().returncode, 78)
+        site.policyd.chmod(0o755)
+        equal(site.apply('--confirm', '1').returncode, 0)
+        until(lambda: site.postconf('-h', 'smtp_tls_security_level') == b'encrypt\n', 'the undoing')
+        until(lambda: site.run('rollback', '4').returncode == 0, 'the end of the process that waited')
+
+
+def what_main_cf_names_is_in_force_whoever_edited_it():
+    """A run died right behind its commit; what it noted before is of main.cf as it was then."""
+    with HandsSite() as site:
+        equal(site.apply().returncode, 0)
+        committed = site.main_cf.read_bytes()
+        (site.config / 'tlsgate/unfinished').write_text(f'1 {hashlib.sha256(committed).hexdigest()}\n')
+        site.write_main_cf(committed + b'relayhost = [by.hand.example]\n')
+        site.succeed('-s', 'doc.json', 'status')
+        equal(site.succeed('-s', 'doc.json', 'apply').stdout, b'')
+        equal(sorted(generations(site)), ['0', '1'])
+
+
+def an_edit_back_to_what_postfix_is_delivered_with_is_an_edit():
+    for value in (b'may', b''):
+        with HandsSite() as site:
+            equal(site.apply().returncode, 0)
+            edited = site.main_cf.read_bytes().replace(b'smtp_tls_security_level = encrypt',
+                                                       b'smtp_tls_security_level = ' + value)
+            site.write_main_cf(edited)
+            run = site.run('-s', 'doc.json', 'apply')
+            equal((run.returncode, b'[drift]' in run.stderr, site.main_cf.read_bytes()), (78, True, edited))
+
+
 def a_lock_file_that_was_left_is_no_obstacle():
     with HandsSite() as site:
         (site.config / 'main.cf.tmp').write_text('left by a postconf that died')
@@ -227,9 +268,9 @@ def generations(site):
     return [path.name for path in (site.config / 'tlsgate').glob('gen/[0-9]*') if path.suffix != '.withdrawn']
 
 
-def refuse_unchanged(site, words):
+def refuse_unchanged(site, words, **options):
     before = {name: (site.config / name).read_bytes() for name in ('main.cf', 'master.cf')}
-    run = site.apply()
+    run = site.apply(**options)
     equal(run.returncode, 78)
     if words not in run.stderr.decode():
         raise AssertionError(f'{words!r} is not in {run.stderr!r}')
@@ -283,6 +324,14 @@ def a_key_of_another(site):
     with_receive(certificate={'chain_files': [str(mixed)]})(site)
 
 
+def demand_tls_of_a_filter(site):
+    """All that this machine listens on is for itself, and an option of another service sends there in clear."""
+    (site.config / 'master.cf').write_text(
+        '127.0.0.1:10025 inet n - y - - smtpd\nsmtp unix - - y - - smtp\n'
+        'pickup unix n - y 60 1 pickup\n  -o content_filter=smtp:[127.0.0.1]:10025\n')
+    with_receive(security_level='encrypt')(site)
+
+
 UNUSABLE = {
     'no-such-user': (with_postfix(policyd_user='no-such-user'), 'no user "no-such-user"'),
     'no-such-program': (with_postfix(policyd_path='/no/such/policyd'), '[policyd-cannot-run]'),
@@ -295,6 +344,7 @@ UNUSABLE = {
     'a-fallback-table-whose-server-is-down': (with_fallback('static:may', 'socketmap:inet:127.0.0.1:1:postfix'),
                                               '/send/fallback_policy_maps/1: error: this table can'),
     'a-fallback-table-that-is-not-there': (with_fallback('cdb:/no/such/table'), '[fallback-fails]'),
+    'a-listener-that-an-option-names-for-a-filter': (demand_tls_of_a_filter, '[loopback-inherits]'),
     'a-ca-file-that-is-none': (garbage('trusted_ca_file'), '[unusable-file]'),
 }
 
@@ -309,23 +359,31 @@ def what_can_not_serve_is_refused(change, words):
 
 MEDDLER = """#!/bin/sh
 case " $* " in
-*" {when} "*) [ -e {folder}/done ] || {{ touch {folder}/done; {edit}; touch -d @1 {config}/main.cf; }} ;;
+*" {when} "*) [ -e {folder}/done ] || (touch {folder}/done; {edit}; touch -d @1 {config}/main.cf) ;;
 esac
 exec {real} "$@"
 """
+
+
+def meddle(site, when, edit):
+    """A postconf that does once, when it is called so, what nobody told it."""
+    meddlers = site.folder / 'bin'
+    meddlers.mkdir()
+    (meddlers / 'postconf').write_text(MEDDLER.format(
+        when=when, folder=site.folder, config=site.config, real=shutil.which('postconf'), edit=edit))
+    (meddlers / 'postconf').chmod(0o755)
+
+
+def meddling(site):
+    return {'PATH': f'{site.folder / "bin"}:{os.environ["PATH"]}'}.items()
 
 
 def an_edit_while_apply_is_at_work(when):
     """The postconf that tlsmap finds first edits the live main.cf on the way."""
     with HandsSite() as site:
         before = site.main_cf.read_bytes()
-        meddlers = site.folder / 'bin'
-        meddlers.mkdir()
-        (meddlers / 'postconf').write_text(MEDDLER.format(
-            when=when, folder=site.folder, config=site.config, real=shutil.which('postconf'),
-            edit=f'echo "relayhost = [by.hand.example]" >> {site.config}/main.cf'))
-        (meddlers / 'postconf').chmod(0o755)
-        run = site.apply(environment={'PATH': f'{meddlers}:{os.environ["PATH"]}'}.items())
+        meddle(site, when, f'echo "relayhost = [by.hand.example]" >> {site.config}/main.cf')
+        run = site.apply(environment=meddling(site))
         equal((site.folder / 'done').exists(), True)
         equal(run.returncode, 78)
         if b'[main-cf-changed]' not in run.stderr:
@@ -334,6 +392,63 @@ def an_edit_while_apply_is_at_work(when):
         equal(generations(site), [])
         equal(site.apply().returncode, 0)
         equal(site.postconf('-h', 'relayhost'), b'[by.hand.example]\n')
+
+
+COPIES = {
+    'a-parameter-more': 'echo "relayhost = [by.hand.example]" >> main.cf',
+    'a-parameter-less': 'sed -i /^myhostname/d main.cf',
+    'an-option-more': 'echo "  -o smtp_helo_timeout=3" >> master.cf',
+}
+
+
+def a_copy_that_is_not_as_planned(edit):
+    """The postconf that tlsmap finds first does more to the copies than it was told."""
+    with HandsSite() as site:
+        meddle(site, '-e', f'cd {site.config}/tlsgate/stage && {edit}')
+        refuse_unchanged(site, '[staged-differs]', environment=meddling(site))
+        equal((site.folder / 'done').exists(), True)
+
+
+def has_open(process, lock):
+    """Whether the process waits for this very file, whatever its path is by now."""
+    for path in pathlib.Path(f'/proc/{process.pid}/fd').iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+                return True
+    return False
+
+
+def the_lock_of_postfix_is_waited_for():
+    """A postconf that holds it makes main.cf of the locked file; the next one locks another of the same name
+    (src/util/edit_file.c, 3.7)."""
+    with HandsSite() as site:
+        path = site.config / 'main.cf.tmp'
+
+        def lock():
+            file = path.open('w')
+            fcntl.flock(file, fcntl.LOCK_EX)
+            return file
+
+        def waits_for(held):
+            if process.poll() is not None:
+                raise AssertionError(f'it did not wait: {process.communicate()}')
+            return has_open(process, held)
+
+        with lock() as first:
+            site.date_back()
+            process = subprocess.Popen([site.tlsmap, '-c', site.config, '-s', 'doc.json', 'apply', '--adopt'],
+                                       cwd=site.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            until(lambda: waits_for(first), 'apply waits for the lock')
+            path.unlink()
+            second = lock()
+        with second:
+            until(lambda: waits_for(second), 'apply waits for the next lock')
+            edited = site.main_cf.read_bytes() + b'relayhost = [by.hand.example]\n'
+            site.write_main_cf(edited)
+            path.unlink()
+        errors = process.communicate(timeout=60)[1]
+        equal((process.returncode, b'[main-cf-changed]' in errors), (78, True))
+        equal((site.main_cf.read_bytes(), generations(site)), (edited, []))
 
 
 def edits_beside_applies(n_edits, n_applies):
@@ -376,12 +491,18 @@ def main():
         tap.check(f'kept/{name}', the_rest_is_kept, shape, [b'unused-parameter'] if name == 'references' else [])
     for case in (link_owner_mode_and_attributes_are_kept, nothing_else_is_touched,
                  a_fallback_table_that_answers_is_taken, a_note_of_what_waits_that_is_damaged_is_in_doubt,
+                 what_nobody_confirms_goes_back_over_a_number_without_a_generation,
+                 an_edit_back_to_what_postfix_is_delivered_with_is_an_edit,
+                 what_main_cf_names_is_in_force_whoever_edited_it,
                  a_lock_file_that_was_left_is_no_obstacle, whatever_the_umask, meta_directory_in_the_configuration):
         tap.check(case.__name__.replace('_', '-'), case)
     for name, (change, words) in UNUSABLE.items():
         tap.check(f'unusable/{name}', what_can_not_serve_is_refused, change, words)
     for name, when in {'before-the-copies-are-edited': '-e', 'after-that': '-Me'}.items():
         tap.check(f'edited-meanwhile/{name}', an_edit_while_apply_is_at_work, when)
+    for name, edit in COPIES.items():
+        tap.check(f'edited-copies/{name}', a_copy_that_is_not_as_planned, edit)
+    tap.check('the-lock-of-postfix-is-waited-for', the_lock_of_postfix_is_waited_for)
     if '--all' in sys.argv:
         tap.check('edits-beside-applies', lambda: tap.note(edits_beside_applies(1000, 50)))
     return tap.finish()

@@ -10,6 +10,9 @@ leaves behind is a change of its own. Whatever the files then are must be wholly
 but that the service may be ahead; the next command must go on from it, and so must the way back (lib/course.py). A
 call that fails is told, and either nothing is changed, or all.
 
+A kill loses nothing that is not yet on the disk, as a power cut does: that each rename comes behind the fsync(2) of
+what it renames, and before that of the directory, is read from the list.
+
 With --all every point is tried, recovery too, in tlsmap and in the programs that it runs, and each state that Postfix
 can tell from others is mailed: never less protected than under the weaker of old and new, and no mail is lost. Else a
 sample: tlsmap's own process, at its renames and right behind them.
@@ -276,6 +279,8 @@ def main(world: World, tap: Tap) -> None:
         if change.name not in (names or {each.name for each in CHANGES if is_all} or SAMPLED):
             continue
         course = Course(change, tlsmap.program, texts, places[0], found)
+        with tap.case(f"{change.name}-is-on-the-disk-before-it-is-renamed"):
+            assert not course.renamed_too_early(), course.renamed_too_early()
         if not is_all:
             in_sample(survey, course)
             continue

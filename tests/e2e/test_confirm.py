@@ -10,7 +10,7 @@ import os
 import signal
 from pathlib import Path
 
-from lib.tlsmap import Tlsmap
+from lib.tlsmap import Tlsmap, program
 from lib.wait import until
 from lib.world import Tap, World
 
@@ -132,6 +132,26 @@ def the_waiting_process_dies(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         os.kill(waiter, signal.SIGKILL)
 
 
+def the_reload_fails(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    """Once, behind the commit."""
+    failed = world.directory / "failed"
+    folder = program(world, "postfix", f"[ -e {failed} ] || {{ touch {failed}; echo no reload today >&2; exit 1; }}")
+    shop = tlsmap.document(receive={"rules": [BANK | {"sender_domains": ["shop.example"]}]})
+    with tap.case("a-reload-that-fails-is-told-and-owed"):
+        number = in_force(tlsmap)
+        with world.gateway.settling():
+            run = tlsmap.run("apply", "--confirm", SHORT, document=shop, first=folder)
+            assert run.returncode == 69 and "no reload today" in run.stderr, run
+            assert f"generation {number + 1} is in main.cf all the same" in run.stderr, run
+            assert waiters(world, number + 1), "nobody waits"
+            assert "[reload-needed]" in tlsmap.run("status").stderr
+            until(lambda: in_force(tlsmap) == number + 2, "the undoing")
+            until(lambda: not waiters(world, number + 1), "the end of the process that waited")
+    with tap.case("what-could-not-be-reloaded-is-undone-all-the-same"):
+        assert "[reload-needed]" not in tlsmap.run("status").stderr
+        assert is_ruled(world)
+
+
 def what_is_expected(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
     document = tlsmap.document(receive={"rules": [BANK]}, send={"security_level": "encrypt"})
 
@@ -170,6 +190,7 @@ def main(world: World, tap: Tap) -> None:
     nobody_confirms(world, tap, tlsmap)
     while_it_waits(world, tap, tlsmap)
     the_waiting_process_dies(world, tap, tlsmap)
+    the_reload_fails(world, tap, tlsmap)
     what_is_expected(world, tap, tlsmap)
 
 

@@ -16,7 +16,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from lib.tlsmap import Tlsmap
+from lib.tlsmap import Tlsmap, program
 from lib.wait import until
 from lib.world import Tap, World
 
@@ -62,15 +62,6 @@ def files(world: World) -> tuple[bytes, bytes]:
 
 def proved(tlsmap: Tlsmap, code: int = 0) -> dict[str, tuple[str, str | None]]:
     return {item["service"]: (item["proof"], item["address"]) for item in ask(tlsmap, code, "status")["listeners"]}
-
-
-def program(world: World, name: str, text: str) -> Path:
-    """The folder, with this program added."""
-    folder = world.directory / "first"
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\n{text}\nexec {shutil.which(name)} \"$@\"\n")
-    (folder / name).chmod(0o755)
-    return folder
 
 
 def listeners(world: World, tap: Tap, tlsmap: Tlsmap) -> None:

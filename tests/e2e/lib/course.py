@@ -95,6 +95,29 @@ class Course:
         run = place.strike(self.command, point, blow)
         return Struck(point, blow, run.returncode, run.stderr, states.take(place.folder))
 
+    def renamed_too_early(self) -> list[str]:
+        """What a power cut could take after its rename: content or name that was not brought to the disk."""
+        own = [point for point in self.points if point.program == 0]
+        found, synced = [], set()
+        for point, after in zip(own, [*own[1:], None]):
+            if point.call == "fsync":
+                synced.add(point.path)
+            elif not point.call.startswith("rename"):
+                synced.discard(point.path)
+            else:
+                found += sorted(self._renamed_with(point.path) - synced)
+                if after is None or (after.call, after.path) != ("fsync", os.path.dirname(point.path)):
+                    found.append(f"the directory of {point.path}")
+        return found
+
+    def _renamed_with(self, path: str) -> set[str]:
+        """What a rename of path brings to its place; the programs that the command runs wrote some of it. One without
+        such an end is taken away."""
+        if not path.endswith("new"):
+            return set()
+        place = os.path.relpath(path, self.command[2]).removesuffix(".new")
+        return {path, *(f"{path}/{name.removeprefix(f'{place}/')}" for name in self.new if name.startswith(f"{place}/"))}
+
     # What must be true of any state.
 
     def judge(self, place: Place, state: State) -> None:

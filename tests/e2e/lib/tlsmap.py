@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,3 +64,13 @@ class Tlsmap:
             run = self.run("apply", *arguments, document=document)
             assert run.returncode == 0, f"apply: {run.returncode}\n{run.stdout}{run.stderr}"
         return run.stdout
+
+
+def program(world: "World", name: str, text: str) -> Path:
+    """The folder of what Tlsmap.run(first=…) finds first, with this program added: it does what text says, then what
+    it always does."""
+    folder = world.directory / "first"
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{text}\nexec {shutil.which(name)} \"$@\"\n")
+    (folder / name).chmod(0o755)
+    return folder
