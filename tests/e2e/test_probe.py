@@ -186,6 +186,7 @@ def details(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         ours, theirs = os.openpty()
         subprocess.run([tlsmap.program, "-c", world.gateway.config_dir, "probe", "right.test", "named.test"],
                        stderr=theirs, stdout=subprocess.DEVNULL, check=True)
+        os.close(theirs)
         shown = os.read(ours, 1000).decode()
         assert shown == "\r1 of 2 destinations tried\r2 of 2 destinations tried\r\n", repr(shown)
     with tap.case("what-dane-has-become-for-a-host"):
