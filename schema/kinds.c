@@ -155,7 +155,9 @@ check_fingerprint(char *text, size_t size)
 	return fingerprint_normalise(text);
 }
 
-/* An OpenSSL cipher or class of them: "RC4", "kRSA+SHA1" (ciphers(1)). */
+/* An OpenSSL cipher or class of them: "RC4", "kRSA+SHA1" (ciphers(1)). At an underscore behind a
+ * name, and at a + with none behind it, OpenSSL 3.0 may refuse the whole list, and Postfix then
+ * opens no TLS session at all. */
 static const char *
 check_cipher(char *text, size_t size)
 {
@@ -168,8 +170,10 @@ check_cipher(char *text, size_t size)
 	if (g_str_has_prefix(text, "TLS_"))
 		return "is a cipher of TLS 1.3, which Postfix can't exclude";
 	for (const char *p = text; *p != '\0'; p++)
-		if (strchr(letters, *p) == NULL && strchr("0123456789_+-", *p) == NULL)
-			return "has a character other than letters, digits, _ + -";
+		if (strchr(letters, *p) == NULL && strchr("0123456789+-", *p) == NULL)
+			return "has a character other than letters, digits, + -";
+		else if (*p == '+' && !g_ascii_isalnum(p[1]))
+			return "has no name behind a +";
 	return NULL;
 }
 

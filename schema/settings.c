@@ -4,6 +4,8 @@
 
 #include "fingerprint.h"
 
+#include <string.h>
+
 static void
 clear_lists(GArray **const *lists, size_t n)
 {
@@ -150,6 +152,17 @@ gboolean
 settings_level_is_mandatory(SecurityLevel level)
 {
 	return level > SECURITY_MAY;
+}
+
+gboolean
+settings_is_unguarded(const Settings *settings, const char *service)
+{
+	const GArray *named = settings->postfix.unguarded_services;
+
+	for (size_t i = 0; i < settings_n_texts(named); i++)
+		if (strcmp(settings_text(named, i), service) == 0)
+			return TRUE;
+	return FALSE;
 }
 
 gboolean

@@ -138,6 +138,9 @@ gboolean settings_level_needs_anchors(SecurityLevel level); /* verify, secure */
 gboolean settings_level_needs_dnssec(SecurityLevel level);  /* dane, dane-only */
 gboolean settings_level_is_mandatory(SecurityLevel level);  /* above may */
 
+/* Whether the document leaves a service of master.cf ("submission/inet") out. */
+gboolean settings_is_unguarded(const Settings *settings, const char *service);
+
 /* Whether the receiving side needs to know whom to trust: require, or a rule demands a certificate
  * that is trusted. */
 gboolean settings_receive_needs_anchors(const Settings *settings);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd-explain: what the document makes of one mail, and why; changes nothing. */
 #include "cmd-explain-receive.h"
+#include "cmd-explain-send.h"
 #include "fingerprint.h"
 #include "names.h"
 #include "network.h"
@@ -122,15 +123,9 @@ parse_option(Mail *mail, const char *name, const char *text)
 }
 
 static gboolean
-parse_arguments(Mail *mail, char **arguments)
+parse_receive(Mail *mail, char **arguments)
 {
-	if (arguments[0] == NULL || strcmp(arguments[0], "receive") != 0) {
-		command_complain(
-			"explain: what is to be explained? accepted is receive; see tlsmap "
-			"explain --help");
-		return FALSE;
-	}
-	for (arguments++; *arguments != NULL; arguments += 2)
+	for (; *arguments != NULL; arguments += 2)
 		if (!parse_option(mail, arguments[0], arguments[1]))
 			return FALSE;
 	if (mail->given[REQUEST_SENDER] != NULL && mail->given[REQUEST_CLIENT_ADDRESS] != NULL)
@@ -138,6 +133,39 @@ parse_arguments(Mail *mail, char **arguments)
 	command_complain("explain: rules depend on where mail comes from: say --client-address and "
 			 "--sender (<> is the null sender); see tlsmap explain --help");
 	return FALSE;
+}
+
+static gboolean
+is_destination(const char *text)
+{
+	return text != NULL && *text != '\0' && *text != '-' && *text != '.' &&
+	       g_utf8_validate(text, -1, NULL) && text[strlen(text) - 1] != '@';
+}
+
+static gboolean
+parse_send(ExplainSend *question, char **arguments)
+{
+	const char *wanted;
+
+	for (; *arguments != NULL; arguments++)
+		if (strcmp(*arguments, "--sender") == 0) {
+			question->sender = parse_sender(
+				NULL, arguments[1] != NULL ? arguments[1] : "", &wanted);
+			if (question->sender == NULL) {
+				command_complain("explain: --sender needs %s", wanted);
+				return FALSE;
+			}
+			arguments++;
+		} else if (question->destination == NULL && is_destination(*arguments)) {
+			question->destination = *arguments;
+		} else {
+			command_refuse_argument(&command_explain, *arguments);
+			return FALSE;
+		}
+	if (question->destination == NULL)
+		command_complain("explain: where is the mail to go? accepted is an address, a "
+				 "domain or a next-hop; see tlsmap explain --help");
+	return question->destination != NULL;
 }
 
 /* ---- the command ---- */
@@ -164,13 +192,13 @@ explain_document(const CommandContext *context, Document *document, Mail *mail)
 }
 
 static ExitCode
-run(const CommandContext *context, char **arguments)
+run_receive(const CommandContext *context, char **arguments)
 {
 	g_auto(Document) document = { .is_only_looked_at = TRUE };
 	Mail mail = { .store = g_string_chunk_new(256) };
 	ExitCode code = EXIT_USAGE;
 
-	if (parse_arguments(&mail, arguments)) {
+	if (parse_receive(&mail, arguments)) {
 		code = document_load(context, &document);
 		if (code == EXIT_DONE)
 			code = explain_document(context, &document, &mail);
@@ -180,10 +208,52 @@ run(const CommandContext *context, char **arguments)
 	return code;
 }
 
+/* The way of mail is for Postfix to say. */
+static ExitCode
+explain_way(const CommandContext *context, ExplainSend *question)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(Snapshot) snapshot = snapshot_take(context->config_directory, &error);
+	ExitCode code = EXIT_NO_POSTFIX;
+
+	question->snapshot = snapshot;
+	if (snapshot != NULL)
+		code = explain_send(question, &error);
+	return error != NULL ? command_fail(code, error) : code;
+}
+
+static ExitCode
+run_send(const CommandContext *context, char **arguments)
+{
+	g_auto(Document) document = { .is_only_looked_at = TRUE };
+	ExplainSend question = { .document = &document };
+
+	if (!parse_send(&question, arguments))
+		return EXIT_USAGE;
+	ExitCode code = document_load(context, &document);
+	if (code == EXIT_DONE)
+		code = explain_way(context, &question);
+	return document_report(context, &document, code);
+}
+
+static ExitCode
+run(const CommandContext *context, char **arguments)
+{
+	if (arguments[0] != NULL && strcmp(arguments[0], "receive") == 0)
+		return run_receive(context, arguments + 1);
+	if (arguments[0] != NULL && strcmp(arguments[0], "send") == 0)
+		return run_send(context, arguments + 1);
+	command_complain(
+		"explain: what is to be explained? accepted is receive or send; see tlsmap "
+		"explain --help");
+	return EXIT_USAGE;
+}
+
 const Command command_explain = {
 	.name = "explain",
 	.summary = "show what becomes of a mail, and why",
-	.arguments = "receive --client-address ADDRESS --sender ADDRESS [OPTION VALUE]…",
+	.arguments = "{receive --client-address ADDRESS --sender ADDRESS [OPTION VALUE]… | "
+		     "send DEST [--sender ADDRESS]}",
 	.help = "Shows what the document makes of mail that comes: the levels, which Postfix keeps, and\n"
 		"each rule that applies, by the code that policyd runs. Nothing is changed.\n\n"
 		"  --client-address A   where it comes from\n"
@@ -197,8 +267,12 @@ const Command command_explain = {
 		"  --subject N          the common name of the subject of a trusted client certificate\n"
 		"  --issuer N           the common name of its issuer\n"
 		"  --fingerprint F      of the client certificate, trusted or not\n"
-		"  --key-fingerprint F  of its public key\n",
-	.statuses = "0 done, 1 --strict, 64 usage, 65 document, 70 bug",
-	.example = "tlsmap explain receive --client-address 192.0.2.1 --sender user@bank.example",
+		"  --key-fingerprint F  of its public key\n\n"
+		"Or what becomes of mail that goes to DEST, an address, a domain or a next-hop: its route\n"
+		"through this Postfix, the keys that Postfix asks for, the row or level that decides, what\n"
+		"that means, which rows lose, and what the log will say. With --sender the tables that\n"
+		"depend on the sender are asked, too.\n",
+	.statuses = "0 done, 1 --strict, 64 usage, 65 document, 69 Postfix (send), 70 bug",
+	.example = "tlsmap explain send user@partner.example",
 	.run = run,
 };

@@ -8,7 +8,6 @@
 
 #include "file.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,13 +29,11 @@ gboolean
 confirm_note(const char *config_directory, const Confirmation *confirmation, GError **error)
 {
 	g_autofree char *path = dup_path(config_directory);
-	g_autofree char *temporary = g_strconcat(path, ".new", NULL);
 	g_autofree char *text = g_strdup_printf(
 		"%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GINT64_FORMAT "\n",
 		confirmation->number, confirmation->before, confirmation->until);
 
-	return file_write(temporary, text, strlen(text), 0644, error) &&
-	       file_rename(temporary, path, error);
+	return file_put(path, text, error);
 }
 
 gboolean
@@ -44,12 +41,15 @@ confirm_forget(const char *config_directory, GError **error)
 {
 	g_autofree char *path = dup_path(config_directory);
 
-	if (unlink(path) == 0 || errno == ENOENT)
-		return TRUE;
-	int saved = errno;
-	g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved), "can't remove %s: %s",
-		    path, g_strerror(saved));
-	return FALSE;
+	return file_remove(path, error);
+}
+
+gboolean
+confirm_sweep(const char *config_directory, GError **error)
+{
+	g_autofree char *path = dup_path(config_directory);
+
+	return file_remove_draft(path, error);
 }
 
 static gboolean

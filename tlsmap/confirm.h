@@ -20,6 +20,9 @@ gboolean confirm_note(const char *config_directory, const Confirmation *confirma
 /* It is confirmed, or undone, or never came about. */
 gboolean confirm_forget(const char *config_directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Remove what a confirm_note() that died left behind. */
+gboolean confirm_sweep(const char *config_directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Whether generation number, the one in force, waits; what waits for another is over. In doubt it
  * does, and the note is damaged. */
 gboolean confirm_find(const char *config_directory, guint64 number, Confirmation *confirmation)

@@ -93,25 +93,132 @@ by_word(const CursorWord *before, const CursorWord *after)
 			 after->place != 0 ? after->code + 1 : 0);
 }
 
-static ChangeDirection
-row_direction(SecurityLevel old_level, const SettingsRowAttributes *before, SecurityLevel new_level,
-	      const SettingsRowAttributes *after)
+/* What decides of mail to a destination: a row, or where there is none the global level, and behind
+ * it main.cf, in all that the row does not say. */
+typedef struct {
+	SecurityLevel level;
+	const SettingsRowAttributes *attributes;
+	const Mandatory *mandatory;
+} Decision;
+
+static Decision
+decide(const SettingsDestination *row, SecurityLevel global, const Mandatory *mandatory)
 {
-	ChangeDirection direction = direction_of_level(old_level, new_level);
+	static const SettingsRowAttributes none = { 0 };
+	const SecurityLevel level = row != NULL ? (SecurityLevel)row->security_level.code : global;
+	const Decision decision = { level, row != NULL ? settings_attributes(row) : &none,
+				    mandatory };
+
+	return decision;
+}
+
+/* Below "encrypt" a server that can't do what is demanded gets the mail in clear, so that nothing
+ * is. */
+static gboolean
+is_binding(const Decision *decision)
+{
+	return decision->level >= SECURITY_ENCRYPT;
+}
+
+/* A row's own word takes the place of main.cf's. Two that say nothing have the same; a change of
+ * main.cf is a line of its own. */
+static ChangeDirection
+by_code(const CursorWord *before, int before_else, const CursorWord *after, int after_else)
+{
+	if (before->place == 0 && after->place == 0)
+		return CHANGE_EQUAL;
+	return by_number(before->place != 0 ? before->code : before_else,
+			 after->place != 0 ? after->code : after_else);
+}
+
+static ChangeDirection
+floor_direction(const Decision *before, const Decision *after)
+{
+	int old_floor = before->mandatory->floor;
+
+	if (old_floor == MANDATORY_FLOOR_UNKNOWN)
+		old_floor = N_TLS_PROTOCOLS;
+	return by_code(&before->attributes->min_protocol, old_floor,
+		       &after->attributes->min_protocol, after->mandatory->floor);
+}
+
+/* The names that are excluded: the row's, else main.cf's, and what Postfix adds by itself: at
+ * "encrypt" what does not encrypt, above it what has no certificate. */
+static GHashTable *
+index_exclusions(const Decision *decision)
+{
+	GHashTable *names = g_hash_table_new(texthash, g_str_equal);
+	const GArray *own = decision->attributes->exclude;
+
+	for (size_t i = 0; i < settings_n_texts(own); i++)
+		g_hash_table_add(names, (char *)settings_text(own, i));
+	for (char **name = decision->mandatory->exclude; own == NULL && name != NULL && *name;
+	     name++)
+		g_hash_table_add(names, *name);
+	g_hash_table_add(names, (char *)"eNULL");
+	if (decision->level > SECURITY_ENCRYPT)
+		g_hash_table_add(names, (char *)"aNULL");
+	return names;
+}
+
+static gboolean
+is_part_of(GHashTable *part, GHashTable *whole)
+{
+	GHashTableIter iter;
+	void *name;
+
+	g_hash_table_iter_init(&iter, part);
+	while (g_hash_table_iter_next(&iter, &name, NULL))
+		if (!g_hash_table_contains(whole, name))
+			return FALSE;
+	return TRUE;
+}
+
+static ChangeDirection
+exclusion_direction(const Decision *before, const Decision *after)
+{
+	if (before->attributes->exclude == NULL && after->attributes->exclude == NULL)
+		return CHANGE_EQUAL;
+	g_autoptr(GHashTable) old_names = index_exclusions(before);
+	g_autoptr(GHashTable) new_names = index_exclusions(after);
+
+	if (!is_part_of(old_names, new_names))
+		return CHANGE_WEAKER;
+	return is_part_of(new_names, old_names) ? CHANGE_EQUAL : CHANGE_STRICTER;
+}
+
+static ChangeDirection
+row_direction(const Decision *old, const Decision *new)
+{
+	const SettingsRowAttributes *before = old->attributes, *after = new->attributes;
+	ChangeDirection direction = direction_of_level(old->level, new->level);
 
 	/* Names count only where the level stays: another level has other ones. */
-	if (old_level == new_level) {
+	if (old->level == new->level) {
 		direction = both(direction, by_replacement(before->match, after->match));
 		direction = both(direction, by_choice(before->fingerprints, after->fingerprints));
 		direction = both(direction, by_replacement(before->trust_anchor_files,
 							   after->trust_anchor_files));
 	}
-	direction = both(direction, by_word(&before->min_protocol, &after->min_protocol));
-	direction = both(direction, by_word(&before->ciphers, &after->ciphers));
-	if (!contains_all(after->exclude, before->exclude))
-		return CHANGE_WEAKER;
-	return contains_all(before->exclude, after->exclude) ? direction
-							     : both(direction, CHANGE_STRICTER);
+	if (!is_binding(old))
+		return direction;
+	direction = both(direction, floor_direction(old, new));
+	direction = both(direction, by_code(&before->ciphers, old->mandatory->grade,
+					    &after->ciphers, new->mandatory->grade));
+	return both(direction, exclusion_direction(old, new));
+}
+
+/* The document's own floor for all is main.cf's. One that goes leaves what nobody has looked at. */
+static Mandatory
+mandatory_to_be(const DiffContext *before, const Settings *new_settings)
+{
+	Mandatory mandatory = before->mandatory;
+
+	if (new_settings->send.min_protocol.place != 0)
+		mandatory.floor = new_settings->send.min_protocol.code;
+	else if (before->settings != NULL && before->settings->send.min_protocol.place != 0)
+		mandatory.floor = MANDATORY_FLOOR_UNKNOWN;
+	return mandatory;
 }
 
 /* From the row that decided to the one that will; NULL rows stand for the global level. */
@@ -119,14 +226,11 @@ static ChangeDirection
 direction(const DiffContext *before, const SettingsDestination *old_row,
 	  const Settings *new_settings, const SettingsDestination *new_row)
 {
-	static const SettingsRowAttributes none = { 0 };
-	SecurityLevel old_level =
-		old_row != NULL ? (SecurityLevel)old_row->security_level.code : before->send_level;
-	SecurityLevel new_level = new_row != NULL ? new_row->security_level.code
-						  : new_settings->send.security_level.code;
+	const Mandatory to_be = mandatory_to_be(before, new_settings);
+	const Decision old = decide(old_row, before->send_level, &before->mandatory);
+	const Decision new = decide(new_row, new_settings->send.security_level.code, &to_be);
 
-	return row_direction(old_level, old_row != NULL ? settings_attributes(old_row) : &none,
-			     new_level, new_row != NULL ? settings_attributes(new_row) : &none);
+	return row_direction(&old, &new);
 }
 
 static char *

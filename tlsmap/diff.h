@@ -3,6 +3,7 @@
 #pragma once
 
 #include "change.h"
+#include "mandatory.h"
 #include "settings.h"
 #include "version.h"
 
@@ -11,6 +12,7 @@ typedef struct {
 	const Settings *settings; /* NULL: no document */
 	SecurityLevel send_level; /* where no row decided */
 	PostfixVersion version;   /* in whose words rows are shown */
+	Mandatory mandatory;      /* what main.cf says where a row does not; borrowed */
 } DiffContext;
 
 /* Add the rows of send.domains that differ. */

@@ -142,6 +142,31 @@ file_rename(const char *old_path, const char *new_path, GError **error)
 	return file_sync(directory, error);
 }
 
+static char *
+dup_draft(const char *path)
+{
+	return g_strconcat(path, ".new", NULL);
+}
+
+gboolean
+file_put(const char *path, const char *text, GError **error)
+{
+	g_autofree char *draft = dup_draft(path);
+
+	if (file_write(draft, text, strlen(text), 0644, error) && file_rename(draft, path, error))
+		return TRUE;
+	unlink(draft);
+	return FALSE;
+}
+
+gboolean
+file_remove_draft(const char *path, GError **error)
+{
+	g_autofree char *draft = dup_draft(path);
+
+	return file_remove(draft, error);
+}
+
 gboolean
 file_exchange(const char *path, const char *other, GError **error)
 {

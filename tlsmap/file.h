@@ -33,6 +33,13 @@ gboolean file_exchange(const char *path, const char *other, GError **error)
 gboolean file_rename(const char *old_path, const char *new_path, GError **error)
 	G_GNUC_WARN_UNUSED_RESULT;
 
+/* Put a file of mode 0644 in its place in one step, and on the disk. FALSE with error also where it
+ * is there, but not surely on the disk. */
+gboolean file_put(const char *path, const char *text, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Remove what a file_put() of path that died left beside it. */
+gboolean file_remove_draft(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Remove a file; one that is not there is gone already. */
 gboolean file_remove(const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

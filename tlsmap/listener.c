@@ -24,8 +24,8 @@ free_listener(void *data)
 	g_free(listener);
 }
 
-static gboolean
-is_loopback_host(const char *host)
+gboolean
+listener_is_loopback_host(const char *host)
 {
 	static const char *const ranges[] = { "127.0.0.0/8", "::1/128" };
 	Network address, range;
@@ -64,7 +64,7 @@ all_interfaces_are_loopback(const Snapshot *snapshot)
 		g_autofree char *host = dup_without_brackets(hosts[i]);
 		if (*host == '\0')
 			continue;
-		if (!is_loopback_host(host))
+		if (!listener_is_loopback_host(host))
 			return FALSE;
 		is_any = TRUE;
 	}
@@ -80,7 +80,7 @@ is_loopback(const Snapshot *snapshot, const char *name)
 	if (colon == NULL)
 		return all_interfaces_are_loopback(snapshot);
 	*colon = '\0';
-	return is_loopback_host(host);
+	return listener_is_loopback_host(host);
 }
 
 /* Blanks between fields are of any number. */

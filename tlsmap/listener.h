@@ -31,6 +31,9 @@ typedef struct {
  * works behind a postscreen; the caller unrefs. */
 GPtrArray *listener_list_faces(const Snapshot *snapshot);
 
+/* Whether host, a name or an address without brackets, is on the loopback interface. */
+gboolean listener_is_loopback_host(const char *host);
+
 /* Whether an entry of content_filter, smtpd_proxy_filter and the like ("scan:[127.0.0.1]:10025")
  * leads to it; target may be NULL. */
 gboolean listener_is_target(const Listener *listener, const char *target);

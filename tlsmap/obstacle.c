@@ -7,9 +7,11 @@
 
 #include "certificate.h"
 #include "child.h"
+#include "chroot.h"
 #include "listener.h"
 #include "maincf.h"
 #include "network.h"
+#include "rowcheck.h"
 #include "texthash.h"
 
 #include <string.h>
@@ -177,17 +179,6 @@ hides(const Context *context, const MainCfParameter *parameter, const char *valu
 	return parameter->compare(wanted, value) == CHANGE_WEAKER;
 }
 
-static gboolean
-is_unguarded(const Settings *settings, const char *service)
-{
-	const GArray *named = settings->postfix.unguarded_services;
-
-	for (size_t i = 0; i < settings_n_texts(named); i++)
-		if (strcmp(settings_text(named, i), service) == 0)
-			return TRUE;
-	return FALSE;
-}
-
 /* Whether the rules spare who sends to a listener on the loopback interface. */
 static gboolean
 is_loopback_exempt(const Settings *settings, const Listener *listener)
@@ -240,7 +231,8 @@ find_hidden_services(const Context *context)
 	for (size_t i = 0; i < context->snapshot->overrides->len; i++) {
 		const SnapshotOverride *override = context->snapshot->overrides->pdata[i];
 		const MainCfParameter *parameter = maincf_find(override->parameter);
-		if (parameter == NULL || is_unguarded(context->settings, override->service) ||
+		if (parameter == NULL ||
+		    settings_is_unguarded(context->settings, override->service) ||
 		    !hides(context, parameter, override->value))
 			continue;
 		g_autofree char *where = g_strdup_printf(
@@ -327,7 +319,7 @@ rules_cure(const Context *context, const Listener *listener)
 
 	if (settings_n_rules(context->settings) == 0 || (!at_rcpt && !at_data) ||
 	    is_loopback_exempt(context->settings, listener) ||
-	    (at_rcpt && at_data && is_unguarded(context->settings, service)))
+	    (at_rcpt && at_data && settings_is_unguarded(context->settings, service)))
 		return NULL;
 	if (!at_rcpt)
 		return "-o smtpd_data_restrictions=";
@@ -349,7 +341,7 @@ find_loopback_listeners(const Context *context)
 		if (!listener->is_smtpd || !listener->is_loopback ||
 		    (!is_gateway && !is_named_as_target(context->snapshot, listener)))
 			continue;
-		const char *cure = is_unguarded(context->settings, listener->service)
+		const char *cure = settings_is_unguarded(context->settings, listener->service)
 					   ? NULL
 					   : tls_cure(context, listener->service);
 		if (cure == NULL)
@@ -460,7 +452,7 @@ find_foundations(const Context *context)
 		for (size_t j = 0; j < context->snapshot->overrides->len; j++) {
 			const SnapshotOverride *override = context->snapshot->overrides->pdata[j];
 			if (strcmp(override->parameter, foundations[i].name) != 0 ||
-			    is_unguarded(context->settings, override->service) ||
+			    settings_is_unguarded(context->settings, override->service) ||
 			    is_as_needed(i, override->value))
 				continue;
 			g_autofree char *where =
@@ -513,10 +505,16 @@ find_failing_fallbacks(const Context *context)
 	}
 }
 
+static void
+find_unreadable_anchors(const Context *context)
+{
+	chroot_find(context->settings, context->snapshot, context->findings);
+}
+
 static void (*const obstacles[])(const Context *context) = {
-	find_too_old,        find_no_certificate,  find_no_anchors,
-	find_unusable_files, find_hidden_services, find_loopback_listeners,
-	find_obsolete,       find_foundations,     find_failing_fallbacks,
+	find_too_old,           find_no_certificate,     find_no_anchors, find_unusable_files,
+	find_hidden_services,   find_loopback_listeners, find_obsolete,   find_foundations,
+	find_failing_fallbacks, find_unreadable_anchors,
 };
 
 void
@@ -526,6 +524,7 @@ obstacle_find(const Settings *settings, const Snapshot *snapshot, Findings *find
 
 	for (size_t i = 0; i < G_N_ELEMENTS(obstacles); i++)
 		obstacles[i](&context);
+	rowcheck_find(settings, snapshot, findings);
 }
 
 void

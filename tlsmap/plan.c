@@ -8,6 +8,7 @@
 
 #include "compile.h"
 #include "diff.h"
+#include "filter.h"
 #include "maincf.h"
 #include "obstacle.h"
 #include "oldrows.h"
@@ -496,9 +497,10 @@ plan_contents(Plan *plan, Findings *findings, GError **error)
 	if (settings_n_rules(plan->settings) > 0)
 		plan->rules =
 			compile_rules(plan->settings, &plan->snapshot->rewriting, plan->number);
+	g_auto(Mandatory) mandatory = mandatory_read(plan->snapshot->expanded);
 	const DiffContext context = { plan->old_settings != NULL ? plan->old_settings
 								 : plan->old_rows,
-				      old_send_level(plan), plan->snapshot->version };
+				      old_send_level(plan), plan->snapshot->version, mandatory };
 	guint first_row = plan->changes->len;
 	diff_rows(&context, plan->settings, plan->changes);
 	if (plan->old_rows != NULL)
@@ -555,8 +557,11 @@ plan_make(const Settings *settings, GBytes *document, const Snapshot *snapshot, 
 	if (!plan_contents(plan, findings, error))
 		return NULL;
 	plan_files(plan);
-	if (!is_removal(plan))
+	if (!is_removal(plan)) {
 		obstacle_find(plan->settings, plan->snapshot, findings);
+		if (!filter_find(plan->settings, plan->snapshot, plan->route_keys, findings, error))
+			return NULL;
+	}
 	return g_steal_pointer(&plan);
 }
 

@@ -7,6 +7,7 @@
  * whether the rename came about. */
 #include "recovery.h"
 
+#include "confirm.h"
 #include "file.h"
 #include "generation.h"
 #include "maincf.h"
@@ -16,8 +17,6 @@
 
 #define NOTE_FILE "unfinished"
 #define NO_MAIN_CF "-"
-/* The note on its way to the disk. */
-#define NEW ".new"
 
 static char *
 dup_path(const char *config_directory)
@@ -38,10 +37,8 @@ recovery_note(const char *config_directory, guint64 number, GBytes *main_cf, GEr
 	g_autofree char *path = dup_path(config_directory);
 	g_autofree char *sum = dup_sum(main_cf);
 	g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT " %s\n", number, sum);
-	g_autofree char *temporary = g_strconcat(path, NEW, NULL);
 
-	return file_write(temporary, text, strlen(text), 0644, error) &&
-	       file_rename(temporary, path, error);
+	return file_put(path, text, error);
 }
 
 gboolean
@@ -101,13 +98,12 @@ recovery_sweep(const char *config_directory, GError **error)
 	g_autofree char *stage = stage_dup_directory(config_directory);
 	g_autofree char *generations = generation_dup_directory(config_directory);
 	g_autofree char *note = dup_path(config_directory);
-	g_autofree char *new_note = g_strconcat(note, NEW, NULL);
 	g_autofree char *main_cf = g_build_filename(config_directory, "main.cf", NULL);
 	g_autofree char *master_cf = g_build_filename(config_directory, "master.cf", NULL);
 
 	return file_remove_tree(stage, error) && generation_sweep(generations, error) &&
-	       file_remove(new_note, error) && file_remove_replacement(main_cf, error) &&
-	       file_remove_replacement(master_cf, error);
+	       file_remove_draft(note, error) && confirm_sweep(config_directory, error) &&
+	       file_remove_replacement(main_cf, error) && file_remove_replacement(master_cf, error);
 }
 
 gboolean

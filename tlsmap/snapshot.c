@@ -9,7 +9,14 @@
 #include "child.h"
 #include "maincf.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/types.h>
+
+/* How often, and after how long, a lock is asked for whose holder is not there. */
+#define LOCK_TRIES 40
+#define LOCK_PAUSE (50 * 1000)
 
 /* The parameters without whose expanded value nothing can be said. */
 static const char *const needed_names[] = {
@@ -381,6 +388,20 @@ ask_configuration(Snapshot *snapshot, GError **error)
 	return TRUE;
 }
 
+/* Whether the process that master.pid names is there; in doubt it is. */
+static gboolean
+is_master_alive(const Snapshot *snapshot)
+{
+	g_autofree char *path =
+		g_build_filename(snapshot->queue_directory, "pid", "master.pid", NULL);
+	g_autofree char *text = NULL;
+	guint64 pid;
+
+	return !g_file_get_contents(path, &text, NULL, NULL) ||
+	       !g_ascii_string_to_unsigned(g_strstrip(text), 10, 1, G_MAXINT, &pid, NULL) ||
+	       kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+}
+
 gboolean
 snapshot_ask_running(const Snapshot *snapshot, gboolean *is_running, GError **error)
 {
@@ -388,10 +409,18 @@ snapshot_ask_running(const Snapshot *snapshot, gboolean *is_running, GError **er
 	const char *const argv[] = { master, "-t", "-c", snapshot->config_directory, NULL };
 	g_auto(ChildResult) result = { 0 };
 
-	/* master(8) -t: status 0 when the lock of master.pid is free. */
-	if (!child_run(argv, NULL, &result, error))
-		return FALSE;
-	*is_running = result.status != 0;
+	/* master(8) -t: status 0 when the lock of master.pid is free. It takes that lock for a
+	 * moment itself, so the holder may be the one of another command, or a Postfix that has yet
+	 * to write its number (src/master/master.c, 3.7). */
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		child_result_clear(&result);
+		if (!child_run(argv, NULL, &result, error))
+			return FALSE;
+		*is_running = result.status != 0;
+		if (!*is_running || is_master_alive(snapshot))
+			return TRUE;
+		g_usleep(LOCK_PAUSE);
+	}
 	return TRUE;
 }
 

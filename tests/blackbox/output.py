@@ -229,6 +229,22 @@ def explain_says_why():
         equal(json_of(site, '-s', 'doc.json', *mail, 'a@other.example')['explained']['verdict'], 'refused')
 
 
+def explain_send_says_why():
+    with Site(relayhost='[relay.example]:587') as site:
+        site.write('doc.json', {'send': {'domains': [
+            {'destination': 'partner.example', 'security_level': 'encrypt'},
+            {'destination': '[relay.example]:587', 'security_level': 'encrypt', 'min_protocol': 'TLSv1.2'}]}})
+        found = json_of(site, '-s', 'doc.json', 'explain', 'send', 'a@partner.example')
+        equal(outcome(found), ('explain', 'ok', 0))
+        explained = found['explained_send']
+        equal((explained['route'], explained['command']), ('relayhost', 'smtp'))
+        equal([(hop['keys'], hop['decided_by'], hop['level']) for hop in explained['next_hops']],
+              [(['[relay.example]:587'], 'row', 'encrypt')])
+        equal([loser['destination'] for loser in explained['losers']], ['partner.example'])
+        text = site.run('-s', 'doc.json', 'explain', 'send', 'a@partner.example').stdout.decode()
+        equal(['does not decide' in text, 'doc.json:1:' in text], [True, True])
+
+
 def import_and_audit():
     with Site(smtpd_tls_cert_file='/cert.pem', smtp_tls_security_level='encrypt') as site:
         site.write('doc.json', ROW)
@@ -432,7 +448,8 @@ def main():
     for case in (an_error_before_the_option_is_told_to_people, help_and_version_are_members,
                  unreadable_documents_are_errors, many_findings_are_counted, warnings_give_way_to_errors,
                  bytes_that_are_no_utf8_are_replaced, unwritable_output_is_no_success, plan_says_what_apply_does,
-                 rollback_history_and_status, explain_says_why, import_and_audit, probe_tries_what_goes_by_smtp,
+                 rollback_history_and_status, explain_says_why, explain_send_says_why, import_and_audit,
+                 probe_tries_what_goes_by_smtp,
                  warnings_with_strict_are_findings, changes_come_before_warnings_with_strict, locked_apply_ends,
                  apply_that_cannot_write_ends, apply_without_permission_ends,
                  a_relative_directory_becomes_absolute):

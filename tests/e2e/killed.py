@@ -5,13 +5,14 @@
 usage: killed.py [--all] [CHANGE...]
 
 Each change is made once under strace(1), which lists its points (lib/faults.py), and then once for each of them:
-killed there with the programs it runs, or with that call failing once. Whatever the files then are must be wholly
-the old or the new configuration, but that the service may be ahead; the next command must go on from it, and so
-must the way back (lib/course.py). A call that fails is told, and either nothing is changed, or all.
+killed there with the programs it runs, or with that call failing once. What the process does that apply --confirm
+leaves behind is a change of its own. Whatever the files then are must be wholly the old or the new configuration,
+but that the service may be ahead; the next command must go on from it, and so must the way back (lib/course.py). A
+call that fails is told, and either nothing is changed, or all.
 
-With --all every point is tried, recovery too, and each state that Postfix can tell from others is mailed: never
-less protected than under the weaker of old and new, and no mail is lost. Else a sample: tlsmap's own process, at
-its renames and right behind them.
+With --all every point is tried, recovery too, in tlsmap and in the programs that it runs, and each state that Postfix
+can tell from others is mailed: never less protected than under the weaker of old and new, and no mail is lost. Else a
+sample: tlsmap's own process, at its renames and right behind them.
 """
 
 import json
@@ -19,12 +20,13 @@ import os
 import queue
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Callable, Iterable
 
 from lib import states
 from lib.client import Session
 from lib.course import ERRORS, OUT, Change, Course, Struck
-from lib.faults import KILL, Live, Place, Point, make_strikers
+from lib.faults import KILL, Live, Place, Point, make_striker, make_strikers
 from lib.states import State
 from lib.tlsmap import Document, Tlsmap
 from lib.verdicts import Mailer, Verdicts, weaker
@@ -40,21 +42,22 @@ CHANGES = (
     Change("in-again", ("A", OUT), "A", ("apply",), ("A", ("rollback", "0"))),
     Change("no-rules", ("A",), "bare", ("apply",), ("A", ("apply",))),
     Change("no-service", ("A", "bare"), "barer", ("apply",), ("bare", ("apply",))),
+    Change("confirm", ("A",), "B", ("apply", "--confirm", "86400"), ("B", ("rollback", "1"))),
+    Change("confirmed", ("A", "B?86400"), "B", ("apply", "--confirmed"), ("B", ("rollback", "2"))),
+    # By the child of apply --confirm, which nobody starts again.
+    Change("unconfirmed", ("A", "B?1"), "B", ("rollback", "--unconfirmed", "2"), ("B", ("apply",)), ("A", ("apply",))),
     Change("old-generations", ("bare", "barer") * 6, "bare", ("apply",), ("barer", ("apply",))),
 )
-SAMPLED = ("forth", "first", "out")
+SAMPLED = ("forth", "first", "out", "confirm")
 # Those struck where Postfix runs, too: it is reloaded before the commit and behind it.
-RUNNING = ("forth", "out")
+RUNNING = ("forth", "out", "unconfirmed")
 
 
-def documents(world: World, tlsmap: Tlsmap) -> dict[str, Document]:
+def documents(world: World, policyd: tuple[Path, Path]) -> dict[str, Document]:
     """A and B differ in levels, rows, rules, service and certificates, and both protect the same mail by other
     means: half of the one with half of the other lets it pass."""
     directory = world.certificates.directory
     world.certificates.issue("gateway-b", "/CN=gw.example", "DNS:gw.example")
-    other = tlsmap.policyd.with_name("policyd-b")
-    other.write_bytes(tlsmap.policyd.read_bytes())
-    other.chmod(0o755)
     ca = {"trusted_ca_file": str(directory / "ca.pem")}
     pin = world.certificates["client-cn"].fingerprint
     return {
@@ -64,7 +67,7 @@ def documents(world: World, tlsmap: Tlsmap) -> dict[str, Document]:
                                "require": {"certificate": "trusted"}}]},
               "send": {"security_level": "encrypt", **ca, "domains": [
                   {"destination": "wrong.test", "security_level": "secure"}]},
-              "postfix": {"policyd_path": str(tlsmap.policyd)}},
+              "postfix": {"policyd_path": str(policyd[0])}},
         "B": {"receive": {"security_level": "may", "client_certificate": "request", **ca,
                           "certificate": {"chain_files": [str(directory / "gateway-b.chain")]}, "rules": [
                               {"name": "bank", "sender_domains": ["bank.example"]},
@@ -73,7 +76,7 @@ def documents(world: World, tlsmap: Tlsmap) -> dict[str, Document]:
               "send": {"security_level": "may", **ca, "domains": [
                   {"destination": "plain.test", "security_level": "encrypt"},
                   {"destination": "wrong.test", "security_level": "secure", "match": ["nexthop"]}]},
-              "postfix": {"policyd_path": str(other)}},
+              "postfix": {"policyd_path": str(policyd[1])}},
         "bare": {"receive": {"security_level": "encrypt"}},
         "barer": {"receive": {"security_level": "encrypt"}, "send": {"security_level": "encrypt"}}}
 
@@ -115,7 +118,7 @@ class Survey:
         """Strike at all points by all blows, and judge each state that had not come about before; those."""
         course = asked[0][0]
         name = f"{course.change.name}-{name}"
-        jobs = [(each, point, blow) for each, point in asked for blow in blows if "EMFILE" not in blow or point.is_open]
+        jobs = [(each, point, blow) for each, point in asked for blow in blows if point.takes(blow)]
         struck = self.map(_strike, jobs)
         self.report(f"{name}-comes-and-is-told", list(zip((f"{blow} at {point}" for _, point, blow in jobs), struck)))
         distinct: dict[str, Struck] = {}
@@ -231,10 +234,9 @@ def in_sample(survey: Survey, course: Course) -> None:
 
 def everywhere(survey: Survey, course: Course) -> list[Struck]:
     """All points; a representative of each state that Postfix can tell from others."""
-    own = [point for point in course.points if point.program == 0]
     found = survey.run("killed", [(course, point) for point in course.points], (KILL,))
     dead = [each.state for each in found if "tlsgate/unfinished" in each.state]
-    found += survey.run("failing", [(course, point) for point in own], FAILURES)
+    found += survey.run("failing", [(course, point) for point in course.points], FAILURES)
     # Of several that recover alike, one is struck.
     recoveries = {point: (other, point) for other in survey.map(course.recovery, [(state,) for state in dead])
                   for point in other.points}
@@ -255,8 +257,11 @@ def attempt(function: Callable[..., None], *arguments: Any) -> Exception | None:
 def main(world: World, tap: Tap) -> None:
     tlsmap = Tlsmap(world)
     is_all, names = "--all" in sys.argv, set(sys.argv[1:]) - {"--all"}
-    texts = {name: json.dumps(document) for name, document in documents(world, tlsmap).items()}
     make_strikers(strikers := world.directory / "strikers")
+    policyd = (strikers / "policyd", strikers / "policyd-b")
+    for path in policyd:
+        make_striker(path, tlsmap.policyd)
+    texts = {name: json.dumps(document) for name, document in documents(world, policyd).items()}
     world.gateway.stop()
     config, mailed = world.gateway.config_dir, 0
     found = states.take(config)
@@ -277,8 +282,8 @@ def main(world: World, tap: Tap) -> None:
                       [(str(struck), attempt(post.judge, course, struck.state)) for struck in distinct])
         mailed += len(distinct)
         if change.name in RUNNING:
-            jobs = [(point, blow) for point in post.running(course, live) for blow in (KILL, FAILURES[0])
-                    if blow == KILL or point.program == 0]
+            jobs = [(point, blow) for point in post.running(course, live) for blow in (KILL, *FAILURES)
+                    if point.takes(blow) and (blow in (KILL, FAILURES[0]) or point.program != 0)]
             survey.report(f"{change.name}-while-postfix-runs",
                           [(f"{blow} at {point}", attempt(post.judge_running, course, live, point, blow))
                            for point, blow in jobs])

@@ -3,18 +3,22 @@
 """apply on a stock Debian Postfix and on a grown site: what is written, kept, and refused."""
 
 import contextlib
+import ctypes
+import fcntl
 import json
 import os
 import re
+import select
 import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from lib.tlsmap import Tlsmap
-from lib.wait import until
+from lib.wait import PATIENCE, until
 from lib.world import Tap, World
 
 RULE = {"name": "bank", "sender_domains": ["bank.example"]}
@@ -281,8 +285,28 @@ def kept(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         assert {path.name for path in (world.gateway.config_dir / "tlsgate").iterdir()} == {"gen", "lock"}
 
 
+def hold_until_asked(path: Path) -> None:
+    """Hold Postfix's lock, as another master(8) -t does, until it was asked for twice in vain: apply looks before it
+    has its own lock, and again under it."""
+    libc = ctypes.CDLL(None)
+    watch = libc.inotify_init()
+    with open(path, "r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert libc.inotify_add_watch(watch, bytes(path), 0x8) > 0  # IN_CLOSE_WRITE
+        for _ in range(2):
+            asked, _, _ = select.select([watch], [], [], PATIENCE)
+            assert asked and os.read(watch, 4096), "nobody asked"
+    os.close(watch)
+
+
 def stopped(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
     world.gateway.stop()
+    with tap.case("on-a-stopped-postfix-another-run-that-looks-is-not-taken-for-it"):
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(hold_until_asked, world.gateway.queue_dir / "pid/master.pid")
+            run = tlsmap.run("apply", document=tlsmap.document(receive={"client_certificate": "request"}))
+            held.result()
+        assert run.returncode == 0 and "from the next start" in run.stdout, run
     with tap.case("on-a-stopped-postfix-it-takes-effect-at-the-next-start"):
         run = tlsmap.run("apply", document=tlsmap.document(receive={"rules": [RULE]}))
         assert run.returncode == 0 and "from the next start" in run.stdout, run

@@ -8,56 +8,16 @@ the filter in clear, and is not refused a second time."""
 import re
 from pathlib import Path
 
-from lib import addresses
+from lib import addresses, filters
 from lib.client import Sent
+from lib.filters import AFTER_PROXY, AFTER_SCAN, MARK
 from lib.tlsmap import Document, Tlsmap
 from lib.wait import until
 from lib.world import Tap, World
 
 BANK = "x@bank.example"
 RULE = {"name": "bank", "sender_domains": ["bank.example"]}
-MARK = "X-Filtered"
 
-# Below spawn(8), as FILTER_README has it: what comes by SMTP goes on to a host and port, with a header more.
-SMTP_FILTER = f"""\
-#!/usr/bin/python3
-import os, socket, sys, threading
-to = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-def copy_replies():
-    while data := to.recv(65536):
-        # It speaks no TLS.
-        os.write(1, data.replace(b"STARTTLS", b"X-NO-TLS"))
-replies = threading.Thread(target=copy_replies)
-replies.start()
-is_content = False
-for line in sys.stdin.buffer:
-    to.sendall(line)
-    if is_content:
-        is_content = line != b".\\r\\n"
-    elif line.upper() == b"DATA\\r\\n":
-        is_content = True
-        # Not before the content begins: the server must have said 354.
-        to.sendall(b"{MARK}: yes\\r\\n" + sys.stdin.buffer.readline())
-to.shutdown(socket.SHUT_WR)
-replies.join()
-"""
-# The simple filter of FILTER_README, whose content filter is this one line.
-SIMPLE_FILTER = f"""\
-#!/bin/sh
-{{ echo "{MARK}: yes"; cat; }} | /usr/sbin/sendmail -G -i "$@"
-"""
-
-# SMTPD_PROXY_README and FILTER_README, 3.12.
-AFTER_PROXY = """\
-    -o smtpd_authorized_xforward_hosts=127.0.0.0/8 -o smtpd_client_restrictions= -o smtpd_helo_restrictions=
-    -o smtpd_sender_restrictions= -o smtpd_relay_restrictions=
-    -o smtpd_recipient_restrictions=permit_mynetworks,reject -o smtpd_data_restrictions= -o mynetworks=127.0.0.0/8
-    -o receive_override_options=no_unknown_recipient_checks"""
-AFTER_SCAN = """\
-    -o content_filter= -o receive_override_options=no_unknown_recipient_checks,no_header_body_checks,no_milters
-    -o smtpd_helo_restrictions= -o smtpd_client_restrictions= -o smtpd_sender_restrictions=
-    -o smtpd_relay_restrictions= -o smtpd_recipient_restrictions=permit_mynetworks,reject -o mynetworks=127.0.0.0/8
-    -o smtpd_authorized_xforward_hosts=127.0.0.0/8"""
 # Without a word of their own: they have all lists from main.cf.
 PLAIN = ""
 GATEWAY = addresses.GATEWAY
@@ -82,15 +42,8 @@ FILTERED = {"smtpd-proxy-filter": 2501, "smtpd-proxy-filter-speed-adjust": 2502,
 UNGUARDED = ["127.0.0.1:10026/inet", "localhost:10028/inet"]
 
 
-def executable(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="ascii")
-    path.chmod(0o755)
-    return path
-
-
 def add_services(world: World) -> None:
-    smtp_filter = executable(world.directory / "smtp-filter", SMTP_FILTER)
-    simple_filter = executable(world.directory / "simple-filter", SIMPLE_FILTER)
+    smtp_filter, simple_filter = filters.make(world.directory)
     master_cf = world.gateway.config_dir / "master.cf"
     with open(master_cf, "a", encoding="ascii") as file:
         file.write(MASTER_CF.format(smtp_filter=smtp_filter, simple_filter=simple_filter))

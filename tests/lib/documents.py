@@ -178,7 +178,7 @@ def fingerprint(rng: Random, n_bytes: int) -> str:
 
 
 def cipher(rng: Random) -> str:
-    return rng.choice(("RC4", "3DES", "aNULL", "kRSA+SHA1", "DES-CBC3-SHA", "TLS-x_1", "MD5"))
+    return rng.choice(("RC4", "3DES", "aNULL", "kRSA+SHA1", "DES-CBC3-SHA", "TLS-x1", "MD5"))
 
 
 def policy_map(rng: Random) -> str:

@@ -129,19 +129,66 @@ load(const char *document)
 	return settings;
 }
 
-static void
-test_row(const void *data)
-{
-	const Row *row = data;
-	g_autoptr(Settings) before = load(row->old_document);
-	g_autoptr(Settings) after = load(row->new_document);
-	g_autoptr(GArray) changes = change_list_new();
-	g_autoptr(GString) text = g_string_new(NULL);
+/* What main.cf says where a row does not. */
+typedef struct {
+	const char *name;
+	const char *protocols;
+	const char *ciphers;
+	const char *exclude;
+	const char *old_row; /* NULL: none */
+	const char *new_row;
+	const char *direction;
+} Behind;
 
+#define ENCRYPT(rest) ROW("a.example", "\"security_level\":\"encrypt\"" rest)
+#define SECURE(rest) ROW("a.example", "\"security_level\":\"secure\"" rest)
+#define EXCLUDE(names) ",\"exclude\":[" names "]"
+#define CIPHERS(grade) ",\"ciphers\":\"" grade "\""
+#define FLOOR(protocol) ",\"min_protocol\":\"" protocol "\""
+
+static const Behind behind[] = {
+	{ "exclusions-replaced", NULL, NULL, "MD5", ENCRYPT(""), ENCRYPT(EXCLUDE("\"RC4\"")),
+	  "weaker" },
+	{ "exclusions-kept-and-more", NULL, NULL, "MD5,RC4", ENCRYPT(""),
+	  ENCRYPT(EXCLUDE("\"RC4\",\"MD5\",\"3DES\"")), "stricter" },
+	{ "exclusions-as-in-main-cf", NULL, NULL, "MD5 RC4", ENCRYPT(""),
+	  ENCRYPT(EXCLUDE("\"RC4\",\"MD5\"")), "equal" },
+	{ "exclusions-gone-for-those-of-main-cf", NULL, NULL, "RC4:MD5",
+	  ENCRYPT(EXCLUDE("\"RC4\"")), ENCRYPT(""), "stricter" },
+	{ "exclusions-gone-for-others", NULL, NULL, "MD5", ENCRYPT(EXCLUDE("\"RC4\"")), ENCRYPT(""),
+	  "weaker" },
+	{ "anonymous-ciphers-at-encrypt", NULL, NULL, "aNULL", ENCRYPT(""),
+	  ENCRYPT(EXCLUDE("\"RC4\"")), "weaker" },
+	{ "anonymous-ciphers-above-it", NULL, NULL, "aNULL, eNULL", SECURE(""),
+	  SECURE(EXCLUDE("\"RC4\"")), "stricter" },
+	{ "first-row-above-may", NULL, NULL, "MD5", NULL, ENCRYPT(EXCLUDE("\"RC4\"")), "stricter" },
+	{ "grade-lower-than-in-main-cf", NULL, "high", NULL, ENCRYPT(""),
+	  ENCRYPT(CIPHERS("medium")), "weaker" },
+	{ "grade-as-in-main-cf", NULL, NULL, NULL, ENCRYPT(""), ENCRYPT(CIPHERS("medium")),
+	  "equal" },
+	{ "grade-higher-than-in-main-cf", NULL, "export", NULL, ENCRYPT(""),
+	  ENCRYPT(CIPHERS("medium")), "stricter" },
+	{ "grade-gone-for-a-higher-one", NULL, "HIGH", NULL, ENCRYPT(CIPHERS("medium")),
+	  ENCRYPT(""), "stricter" },
+	{ "floor-lower-than-in-main-cf", ">=TLSv1.3", NULL, NULL, ENCRYPT(""),
+	  ENCRYPT(FLOOR("TLSv1.2")), "weaker" },
+	{ "floor-higher-than-in-main-cf", ">=TLSv1.1", NULL, NULL, ENCRYPT(""),
+	  ENCRYPT(FLOOR("TLSv1.2")), "stricter" },
+	{ "floor-beside-one-that-cannot-be-read", "TLSv1.1, !TLSv1.2", NULL, NULL, ENCRYPT(""),
+	  ENCRYPT(FLOOR("TLSv1.3")), "weaker" },
+	{ "floor-gone-for-one-that-cannot-be-read", "TLSv1.3 what", NULL, NULL,
+	  ENCRYPT(FLOOR("TLSv1.2")), ENCRYPT(""), "weaker" },
+};
+
+static void
+append_changes(GString *text, const Settings *before, const Settings *after, Mandatory mandatory)
+{
+	g_autoptr(GArray) changes = change_list_new();
 	const DiffContext context = { before,
 				      before != NULL ? before->send.security_level.code
 						     : SECURITY_MAY,
-				      VERSION_NEWEST };
+				      VERSION_NEWEST, mandatory };
+
 	diff_rows(&context, after, changes);
 	diff_rules(before, after, changes);
 	for (size_t i = 0; i < changes->len; i++) {
@@ -151,10 +198,51 @@ test_row(const void *data)
 				       change->new_value != NULL ? change->new_value : "-",
 				       change_direction_word(change->direction));
 	}
+}
+
+static void
+test_row(const void *data)
+{
+	const Row *row = data;
+	g_autoptr(Settings) before = load(row->old_document);
+	g_autoptr(Settings) after = load(row->new_document);
+	g_autoptr(GString) text = g_string_new(NULL);
+	const Mandatory nothing = { .floor = TLS_PROTOCOL_1_0, .grade = CIPHER_GRADE_MEDIUM };
+
+	append_changes(text, before, after, nothing);
 	if (row->changes != NULL)
 		g_assert_cmpstr(text->str, ==, row->changes);
 	else /* too long to be written out */
 		g_assert_true(g_str_has_suffix(text->str, " stricter\n"));
+}
+
+static void
+set_value(GHashTable *values, const char *name, const char *value)
+{
+	if (value != NULL)
+		g_hash_table_insert(values, (char *)name, (char *)value);
+}
+
+static void
+test_behind(const void *data)
+{
+	const Behind *row = data;
+	g_autofree char *old_document =
+		g_strdup_printf(ROWS("%s"), row->old_row != NULL ? row->old_row : "");
+	g_autofree char *new_document = g_strdup_printf(ROWS("%s"), row->new_row);
+	g_autoptr(Settings) before = load(old_document);
+	g_autoptr(Settings) after = load(new_document);
+	g_autoptr(GHashTable) values = g_hash_table_new(g_str_hash, g_str_equal);
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autofree char *direction = g_strdup_printf(" %s\n", row->direction);
+
+	set_value(values, "smtp_tls_mandatory_protocols", row->protocols);
+	set_value(values, "smtp_tls_mandatory_ciphers", row->ciphers);
+	set_value(values, "smtp_tls_mandatory_exclude_ciphers", row->exclude);
+	g_auto(Mandatory) mandatory = mandatory_read(values);
+	append_changes(text, before, after, mandatory);
+	g_test_message("%s", text->str);
+	g_assert_true(g_str_has_suffix(text->str, direction));
 }
 
 int
@@ -162,5 +250,6 @@ main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	ROWS_ADD("diff", rows, test_row);
+	ROWS_ADD("behind", behind, test_behind);
 	return g_test_run();
 }

@@ -12,19 +12,25 @@ from . import states
 from .faults import Place, Point
 from .states import Look, State
 
-# What fails, and the exit status that says so.
+# What fails, and the exit status that says so; in a program that tlsmap runs this is all the same.
 ERRORS = {"ENOSPC": 73, "EIO": 73, "EACCES": 77, "EMFILE": 73}
+PROGRAM_ERRORS = {"postconf": 73, "postmap": 73, "postfix": 69, "policyd": 78}
 OUT = "-"
+# Behind a document: it was applied with --confirm, and so many seconds.
+CONFIRM = "?"
+CONFIRMED = ("apply", "--confirmed")
 
 
 class Change(NamedTuple):
-    """before: the documents that are applied first, OUT: rollback 0; command: what is struck, with the document
-    beside it; back: what leads back, and its document."""
+    """before: the documents that are applied first, "A?600": with --confirm 600, OUT: rollback 0; command: what is
+    struck, with the document beside it; back: what leads back, and its document; on: what goes on, where that is not
+    the same command."""
     name: str
     before: tuple[str, ...]
     document: str
     command: tuple[str, ...]
     back: tuple[str, tuple[str, ...]]
+    on: tuple[str, tuple[str, ...]] | None = None
 
 
 class Struck(NamedTuple):
@@ -49,8 +55,10 @@ class Course:
         self.change, self._program, self._documents = change, program, documents
         self.command: list[str | Path] = [program, "-c", place.path, *change.command]
         states.put(found, place.folder)
-        for name in change.before:
-            self._succeed(place, *(("rollback", "0") if name == OUT else ("apply",)), document=name)
+        for before in change.before:
+            name, _, seconds = before.partition(CONFIRM)
+            confirm = ("--confirm", seconds) if seconds else ()
+            self._succeed(place, *(("rollback", "0") if name == OUT else ("apply", *confirm)), document=name)
         self._write(place, change.document)
         self.start = self.old = states.take(place.folder)
         states.put(self.old, place.folder)
@@ -67,15 +75,16 @@ class Course:
         other = copy.copy(self)
         other.start = dead
         states.put(dead, place.folder)
-        points = [point for point in self._trace(place) if point.program == 0]
+        # What the dead run has in force may wait to be confirmed.
+        points = [point for point in self._trace(place, 0, 78) if point.program == 0]
         own = [point.path.endswith("/unfinished.new") and point.is_open for point in points]
         other.points = points[:own.index(True)] if True in own else points
         return other
 
     def points_running(self, place: Place) -> list[Point]:
-        """Where Postfix runs: what changes from the service on, or from the note before the commit; and the signals
-        that reload Postfix."""
-        points = [point for point in self._trace(place) if point.program == 0 or point.call == "kill"]
+        """Where Postfix runs: what changes from the service on, or from the note before the commit; the signals that
+        reload Postfix, and what tries the listeners."""
+        points = [point for point in self._trace(place) if point.name in ("tlsmap", "postfix", "posttls-finger")]
         return points[next(index for index, point in enumerate(points)
                            if point.path.endswith(("/master.cf.tmp", "/reload-owed"))):]
 
@@ -96,13 +105,14 @@ class Course:
         run = self._run(place, "status")
         assert run.returncode in (0, 1), run
         # Nothing stands between, and nothing is to do that was not before.
-        if self.change.command == ("apply",):
-            more = self._plan(place) - self._planned
-            assert not more, more
+        more = self._plan(place) - self._planned
+        assert not more, more
 
     def judge_going_on(self, place: Place, state: State) -> None:
         states.put(state, place.folder)
-        self._succeed(place, *self.change.command, document=self.change.document)
+        document, command = self.change.on or (self.change.document, self.change.command)
+        run = self._go(place, *command, document=document)
+        assert run.returncode == 0 or (command == CONFIRMED and "nothing waits" in run.stderr), run
         self._has_arrived(place, self._new_values)
         if self.change.command == ("apply",):
             run = self._run(place, "plan")
@@ -113,8 +123,7 @@ class Course:
     def judge_going_back(self, place: Place, state: State) -> None:
         states.put(state, place.folder)
         document, command = self.change.back
-        self._write(place, document)
-        run = self._run(place, *command)
+        run = self._go(place, *command, document=document)
         if (run.returncode, command) == (64, ("rollback", "0")) and state["main.cf"] == self.old["main.cf"]:
             assert "never in force" in run.stderr, run
             return
@@ -140,27 +149,30 @@ class Course:
                        if name in self.new or not name.startswith("tlsgate/gen/")]
             assert is_new and not changed, f"exit 0, but {changed}: {struck.errors}"
             return
-        assert struck.status == ERRORS[name], f"exit {struck.status}: {struck.errors}"
+        status = PROGRAM_ERRORS.get(struck.point.name, ERRORS[name])
+        assert struck.status == status, f"exit {struck.status}: {struck.errors}"
         assert os.strerror(getattr(errno, name)) in struck.errors, struck.errors
-        if is_old and self.start["main.cf"] != self.new["main.cf"]:
+        if self.start["main.cf"] == self.new["main.cf"]:
+            assert is_new, struck.errors
+        elif is_old:
             # What a dead run left may be gone, or be on its way.
             own = set() if self.start is self.old else {*self.start, *states.passing(struck.state)} - set(self.old)
             changed = [name for name in states.changed(self.start, struck.state) if name not in own]
             assert not changed, f"changed: {changed}: {struck.errors}"
-        elif self.start["main.cf"] == self.old["main.cf"]:
-            assert is_new and "is in main.cf all the same" in struck.errors, struck.errors
         else:
-            assert is_new, struck.errors
+            assert is_new and "is in main.cf all the same" in struck.errors, struck.errors
 
     # What runs.
 
-    def _trace(self, place: Place) -> list[Point]:
+    def _trace(self, place: Place, *statuses: int) -> list[Point]:
         points, run = place.points(self.command)
-        assert run.returncode == 0, run
+        assert run.returncode in (statuses or (0,)), run
         return points
 
     def _plan(self, place: Place) -> set[str]:
-        """The changes that plan shows; its last line is a digest, in which numbers count."""
+        """The changes that plan shows before an apply; its last line is a digest, in which numbers count."""
+        if self.change.command != ("apply",):
+            return set()
         run = self._run(place, "plan")
         assert run.returncode in (0, 1), run
         return set(states.without_numbers(run.stdout).splitlines()[:-1])
@@ -169,6 +181,17 @@ class Course:
         self._write(place, document)
         run = self._run(place, *arguments)
         assert run.returncode == 0, run
+
+    def _go(self, place: Place, *arguments: str, document: str) -> subprocess.CompletedProcess[str]:
+        """Where something waits to be confirmed, that is told, and comes to its end first."""
+        self._write(place, document)
+        run = self._run(place, *arguments)
+        if run.returncode != 78 or "[unconfirmed]" not in run.stderr or arguments == CONFIRMED:
+            return run
+        # What is overdue has been undone by this run already.
+        if "apply --confirmed keeps it" in run.stderr:
+            self._succeed(place, *CONFIRMED, document=document)
+        return self._run(place, *arguments)
 
     def _write(self, place: Place, document: str) -> None:
         if document != OUT:

@@ -11,6 +11,7 @@ _TRIED = re.compile(
     r"(?P<qid>[0-9A-Za-z]+): to=<(?P<to>[^>]*)>, (?:orig_to=<(?P<orig>[^>]*)>, )?"
     r"relay=(?P<relay>[^,]*), .*?dsn=(?P<dsn>[\d.]+), status=(?P<status>\w+) \((?P<text>.*)\)")
 _TLS = re.compile(r"(?P<word>\w+) TLS connection (?:established|reused) to (?P<host>[^: ]+:\d+)")
+_REFUSED = re.compile(r"(?:server )?certificate verification failed for (?P<host>[^: ]+:\d+): (?P<why>.*)")
 _REMOVED = re.compile(r"(?P<qid>[0-9A-Za-z]+): removed")
 
 
@@ -20,7 +21,7 @@ class Outcome:
 
     status is sent, deferred or bounced; text is what stands in brackets behind it. tls is the word
     of the log, Verified, Trusted, Untrusted or Anonymous, and empty for mail that went in clear
-    (or where smtp_tls_loglevel is 0).
+    (or where smtp_tls_loglevel is 0). refusal is what the log says against the server's certificate.
     """
     queue_id: str
     to: str
@@ -29,6 +30,7 @@ class Outcome:
     status: str
     text: str
     tls: str
+    refusal: str = ""
 
 
 def outcomes(log: str, token: str) -> tuple[list[Outcome], int]:
@@ -37,12 +39,15 @@ def outcomes(log: str, token: str) -> tuple[list[Outcome], int]:
     expected = 0
     current: set[str] = set()
     tls: dict[str, tuple[str, str, str]] = {}
+    refusals: dict[str, tuple[str, str]] = {}
     for line in log.splitlines():
         if (parts := _LINE.search(line)) is None:
             continue
         pid, text = parts["pid"], parts["text"]
         if (hit := _QUEUED.match(text)) and hit["token"] == token:
             current.add(hit["qid"])
+        elif hit := _REFUSED.match(text):
+            refusals[pid] = (hit["host"], hit["why"])
         elif hit := _TLS.match(text):
             tls[pid] = (hit["host"], hit["word"], "")
         elif (hit := _COUNTED.match(text)) and hit["qid"] in current:
@@ -53,9 +58,11 @@ def outcomes(log: str, token: str) -> tuple[list[Outcome], int]:
                 word = ""
             else:
                 tls[pid] = (host, word, hit["qid"])
+            refused, why = refusals.pop(pid, ("", ""))
             if hit["qid"] in current:
                 found.append(Outcome(hit["qid"], hit["orig"] or hit["to"], hit["relay"],
-                                     hit["dsn"], hit["status"], hit["text"], word))
+                                     hit["dsn"], hit["status"], hit["text"], word,
+                                     why if refused == hit["relay"] else ""))
         elif hit := _REMOVED.match(text):
             current.discard(hit["qid"])
     return found, expected

@@ -21,11 +21,13 @@ from .postfix import Postfix
 class Partner:
     """certificate: arguments of Authorities.issue(); None: the server does not offer STARTTLS.
 
-    tlsa: which certificate a TLSA record pins. options: further parameters of its smtpd(8).
+    tlsa: which certificate a TLSA record pins. sni: the certificate for clients that name the host by SNI.
+    options: further parameters of its smtpd(8).
     """
     domain: str
     certificate: dict[str, Any] | None
     tlsa: str | None = None
+    sni: dict[str, Any] | None = None
     options: dict[str, str] = field(default_factory=dict)
     ports: tuple[int, ...] = (25,)
 
@@ -37,10 +39,16 @@ class Partner:
     def certificate_name(self) -> str:
         return f"mx-{self.domain.replace('.', '-')}"
 
+    @property
+    def sni_name(self) -> str:
+        return f"sni-{self.certificate_name}"
+
 
 def _named(host: str, **how: Any) -> dict[str, Any]:
     return {"subject": f"/CN={host}", "san": f"DNS:{host}", **how}
 
+
+_WEAK = {"smtpd_tls_protocols": "<=TLSv1.2", "tls_medium_cipherlist": "ECDHE-ECDSA-AES128-GCM-SHA256"}
 
 PARTNERS = (
     Partner("plain.test", None),
@@ -51,11 +59,18 @@ PARTNERS = (
     Partner("other-ca.test", _named("mx.other-ca.test", issuer="other-ca")),
     Partner("named.test", _named("named.test")),
     Partner("old.test", _named("mx.old.test"), options={"smtpd_tls_protocols": "<=TLSv1.2"}),
+    # One cipher, which Postfix's "high" has, and nothing newer.
+    Partner("weak.test", _named("mx.weak.test"), options=_WEAK),
+    # Shows a certificate of ours only to who asks for mx.sni.test by SNI.
+    Partner("sni.test", _named("mx.sni.test", issuer=None), sni=_named("mx.sni.test")),
     Partner("mutual.test", _named("mx.mutual.test"), options={
         "smtpd_tls_security_level": "encrypt", "smtpd_tls_req_ccert": "yes"}),
     Partner("dane.example", _named("mx.dane.example", issuer=None), tlsa="mx-dane-example"),
     Partner("dane-wrong.example", _named("mx.dane-wrong.example"), tlsa="mx-dane-example"),
     Partner("dane-none.example", _named("mx.dane-none.example")),
+    Partner("dane-plain.example", None, tlsa="mx-dane-example"),
+    Partner("dane-weak.example", _named("mx.dane-weak.example", issuer=None), tlsa="mx-dane-weak-example",
+            options=_WEAK),
     Partner("soon.test", _named("mx.soon.test", days=10)),
     Partner("refusing.test", None, options={
         "smtpd_delay_reject": "no", "smtpd_client_restrictions": "reject"}),
@@ -95,8 +110,9 @@ def address_of(partner: Partner) -> str:
 
 def certificates() -> dict[str, dict[str, Any]]:
     """What Authorities.make_all() is to make for the partners."""
-    return {partner.certificate_name: partner.certificate
-            for partner in PARTNERS if partner.certificate is not None}
+    return {name: how for partner in PARTNERS
+            for name, how in ((partner.certificate_name, partner.certificate), (partner.sni_name, partner.sni))
+            if how is not None}
 
 
 def records(authorities: Authorities) -> list[str]:
@@ -121,6 +137,9 @@ def make(base: Path, authorities: Authorities, network: Path) -> Postfix:
             chain = authorities.directory / f"{partner.certificate_name}.chain"
             options |= {"smtpd_tls_security_level": "may", "smtpd_tls_chain_files": str(chain),
                         "smtpd_tls_ask_ccert": "yes"}
+        if partner.sni is not None:
+            chain = authorities.directory / f"{partner.sni_name}.chain"
+            options["tls_server_sni_maps"] = f"inline:{{{partner.host}={chain}}}"
         for port in partner.ports:
             inet += f"{address_of(partner)}:{port} inet n - n - - smtpd\n"
             inet += "".join(f"  -o {name}={value}\n"

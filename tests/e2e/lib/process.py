@@ -4,8 +4,10 @@
 A process is known by number and start time, because numbers come round again.
 """
 
+import contextlib
 import ipaddress
 import os
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,6 +50,14 @@ def named(program: str) -> list[int]:
     """Numbers of all processes that run a program of this name."""
     numbers = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
     return [pid for pid in numbers if name_of(pid) == program]
+
+
+def end_those_with(variable: str) -> None:
+    """Kill all processes that have this "NAME=value" in their environment."""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if variable.encode() in path.read_bytes().split(b"\0"):
+                os.kill(int(path.parent.name), signal.SIGKILL)
 
 
 def name_of(pid: int) -> str:

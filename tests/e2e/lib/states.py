@@ -15,6 +15,8 @@ from .faults import Place
 DOCUMENT = "tls-settings.json"
 # What a run makes beside and then renames or removes: that it is there matters, not what it holds.
 _PASSING = re.compile(r"\.tmp$|\.tlsgate-new$|\.new$|\.new/|^tlsgate/stage")
+# It holds the time at which it was written.
+_TIMED = "tlsgate/unconfirmed"
 _GENERATION = re.compile(r"^tlsgate/gen/\d+(/|$)")
 _NUMBERS = re.compile(r"(/gen/|policy_context=)\d+")
 
@@ -56,7 +58,8 @@ def put(state: State, folder: Path) -> None:
 
 def digest(state: State) -> str:
     """The same for states that no program can tell apart."""
-    return _hash({name: entry._replace(content=b"") if _PASSING.search(name) and entry.content is not None else entry
+    return _hash({name: entry._replace(content=b"") if name == _TIMED or (
+        _PASSING.search(name) and entry.content is not None) else entry
                   for name, entry in state.items() if name != DOCUMENT})
 
 
@@ -81,7 +84,8 @@ def passing(state: State) -> list[str]:
 def changed(old: State, new: State) -> list[str]:
     """What differs but for what never matters: the lock, the room for generations, numbers that are used, and
     Postfix's own lock (see passing())."""
-    return [name for name in sorted({*old, *new}) if old.get(name) != new.get(name) and name not in (
+    return [name for name in sorted({*old, *new}) if old.get(name) != new.get(name) and not (
+        name == _TIMED and name in old and name in new) and name not in (
         "tlsgate", "tlsgate/lock", "tlsgate/gen", "main.cf.tmp", "master.cf.tmp", DOCUMENT)
         and ".withdrawn" not in name]
 

@@ -27,7 +27,7 @@ import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, ContextManager, NamedTuple, NoReturn
+from typing import Any, Callable, ContextManager, Iterable, NamedTuple, NoReturn
 
 from tap import Tap
 
@@ -86,10 +86,11 @@ class World:
 
     @classmethod
     def enter(cls, gateway: str | None = "minimal", with_partners: bool = True,
-              **parameters: str | None) -> "World":
+              records: Iterable[str] = (), **parameters: str | None) -> "World":
         """Execute the script again in namespaces and return the world, up and running.
 
         gateway: "minimal", "debian" or None; parameters: for its main.cf, None leaves one out.
+        records: more of DNS, as for Dns.
         """
         missing = [name for name in _PROGRAMS if shutil.which(name, path=_path()) is None]
         if os.geteuid() != 0 or missing:
@@ -98,10 +99,10 @@ class World:
         os.environ.pop("MAIL_CONFIG", None)
         world = cls.__new__(cls)
         world.directory = namespace.enter()
-        world._build(gateway, with_partners, parameters)
+        world._build(gateway, with_partners, records, parameters)
         return world
 
-    def _build(self, flavour: str | None, with_partners: bool,
+    def _build(self, flavour: str | None, with_partners: bool, records: Iterable[str],
                parameters: dict[str, str | None]) -> None:
         self._mail_log = Path("/var/log/mail.log")
         self._syslog = Syslog(addresses.HOSTNAME.partition(".")[0], self._mail_log)
@@ -112,7 +113,7 @@ class World:
         self._client = Client([self.certificates.ca, self.certificates["snakeoil"].pem],
                               addresses.HOSTNAME)
         self.dns = Dns(self.directory / "dns",
-                       client_records() + partners.records(self.certificates))
+                       client_records() + partners.records(self.certificates) + [*records])
         self.partners = partners.make(self.directory, self.certificates, network)
         if flavour:
             self.gateway = self._make_gateway(flavour, parameters)
