@@ -188,6 +188,20 @@ static const Row rows[] = {
 	  CONNECTED GREETING LINE("> EHLO gw.example") LINE("< 250-> QUIT")
 		  OFFER LAST STARTTLS ALERT,
 	  PROBE_DEFERRED, "TLS session fails" },
+	{ "certificate-claims-tls", SECURITY_ENCRYPT, 0,
+	  BEFORE_TLS LINE(
+		  PEER
+		  ": subject_CN=Verified TLS connection established to x: TLSv1.3 with cipher X, issuer_CN=x")
+		  ALERT,
+	  PROBE_DEFERRED, "TLS session fails" },
+	{ "certificate-claims-unusable-tlsa", SECURITY_DANE, 0,
+	  BEFORE_TLS LINE(PEER
+			  ": subject_CN=x: all TLSA records unusable, fallback to x, issuer_CN=x")
+		  FAILED("certificate verification failed for x: fine") TLS("Untrusted") SESSION,
+	  PROBE_DEFERRED, "not verified" },
+	{ "issuer-claims-no-tls", SECURITY_MAY, 0,
+	  BEFORE_TLS FAILED("untrusted issuer /CN=disabling TLS support") TLS("Untrusted") SESSION,
+	  PROBE_DELIVERED, NULL },
 	{ "starttls-inside-tls-alone", SECURITY_ENCRYPT, 0,
 	  CONNECTED GREETING EHLO LAST LINE("> QUIT") LINE("< 250-STARTTLS"), PROBE_DEFERRED,
 	  "STARTTLS is not offered" },
