@@ -131,6 +131,7 @@ def happens(world: World, sent: Any, verdict: str) -> Outcome:
 def compare(world: World, row: Row, said: dict[str, Any], sent: Any) -> None:
     assert said["verdict"] == row.verdict, said
     assert row.reason in (said["reason"], None) or row.reason in said["reason"], said
+    assert sent.accepted, sent
     outcome = happens(world, sent, said["verdict"])
     assert VERDICTS[outcome.status, bool(outcome.tls)] == said["verdict"], (said, outcome)
     if outcome.status == "sent":
