@@ -61,9 +61,10 @@ parse_number(const char *text, uint64_t *number)
 	if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
 		return FALSE;
 	for (; *text != '\0'; text++) {
-		if (!g_ascii_isdigit(*text) || !g_uint64_checked_mul(&value, value, 10) ||
-		    !g_uint64_checked_add(&value, value, (uint64_t)(*text - '0')))
+		const uint64_t digit = (uint64_t)(*text - '0');
+		if (!g_ascii_isdigit(*text) || value > (UINT64_MAX - digit) / 10)
 			return FALSE;
+		value = value * 10 + digit;
 	}
 	*number = value;
 	return TRUE;

@@ -372,62 +372,6 @@ find_postscreen_level(const Audit *audit)
 
 /* Rows. */
 
-/* The rows that mail by way of next_hop never asks for. */
-static size_t
-count_dead_rows(const Audit *audit, const char *next_hop)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < settings_n_destinations(audit->settings); i++)
-		n += g_ascii_strcasecmp(settings_destination(audit->settings, i)->destination.text,
-					next_hop) != 0;
-	return n;
-}
-
-static void
-report_dead_rows(const Audit *audit, const char *parameter, const char *next_hop)
-{
-	g_autofree char *where = dup_main_cf(audit, parameter);
-	size_t n = count_dead_rows(audit, next_hop);
-
-	if (*next_hop != '\0' && n > 0)
-		found(audit, where,
-		      "mail goes by \"%s\", and that is what rows are looked up by: "
-		      "%zu rows of send.domains hold only where transport_maps leads "
-		      "past it; write a row for \"%s\"",
-		      next_hop, n, next_hop);
-}
-
-/* src/smtp/smtp_tls_policy.c, tls_policy_lookup(), 3.7: the key is the next-hop. */
-static void
-find_dead_rows(const Audit *audit)
-{
-	const char *transport = snapshot_expanded(audit->snapshot, "default_transport");
-	const char *colon = strchr(transport, ':');
-
-	report_dead_rows(audit, "relayhost", snapshot_expanded(audit->snapshot, "relayhost"));
-	if (colon != NULL)
-		report_dead_rows(audit, "default_transport", colon + 1);
-}
-
-static void
-find_sender_routes(const Audit *audit)
-{
-	static const char *const parameters[] = { "sender_dependent_relayhost_maps",
-						  "sender_dependent_default_transport_maps" };
-
-	if (settings_n_destinations(audit->settings) == 0)
-		return;
-	for (size_t i = 0; i < G_N_ELEMENTS(parameters); i++) {
-		g_autofree char *where = dup_main_cf(audit, parameters[i]);
-		if (*snapshot_expanded(audit->snapshot, parameters[i]) != '\0')
-			found(audit, where,
-			      "the sender decides where mail goes: rows of "
-			      "send.domains do not hold for what these tables lead "
-			      "elsewhere; write rows for the next-hops in them");
-	}
-}
-
 static void
 find_other_tables(const Audit *audit)
 {
@@ -490,8 +434,6 @@ static const struct {
 	{ FINDING_FLOOR_AT_MAY, find_floors_at_may },
 	{ FINDING_OBSOLETE_PARAMETER, find_obsolete_parameters },
 	{ FINDING_POSTSCREEN_LEVEL, find_postscreen_level },
-	{ FINDING_DEAD_ROWS, find_dead_rows },
-	{ FINDING_SENDER_DEPENDENT_ROUTE, find_sender_routes },
 	{ FINDING_OTHER_TABLE, find_other_tables },
 	{ FINDING_NO_RECEIVED_HEADER, find_received_header },
 	{ FINDING_TLS_LOG_LEVEL, find_log_levels },

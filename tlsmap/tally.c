@@ -28,10 +28,12 @@ parse_number(const char *text, guint64 *number)
 	if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
 		return FALSE;
 	*number = 0;
-	for (; *text != '\0'; text++)
-		if (!g_ascii_isdigit(*text) || !g_uint64_checked_mul(number, *number, 10) ||
-		    !g_uint64_checked_add(number, *number, (guint64)(*text - '0')))
+	for (; *text != '\0'; text++) {
+		const guint64 digit = (guint64)(*text - '0');
+		if (!g_ascii_isdigit(*text) || *number > (G_MAXUINT64 - digit) / 10)
 			return FALSE;
+		*number = *number * 10 + digit;
+	}
 	return TRUE;
 }
 

@@ -4,6 +4,8 @@
 
 Usage: demo.py BUILD_DIRECTORY [--tap]. Ends with 0 only if every message went as the document says."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys

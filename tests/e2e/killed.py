@@ -15,6 +15,8 @@ can tell from others is mailed: never less protected than under the weaker of ol
 sample: tlsmap's own process, at its renames and right behind them.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import queue

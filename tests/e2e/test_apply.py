@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """apply on a stock Debian Postfix and on a grown site: what is written, kept, and refused."""
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import fcntl
@@ -315,6 +317,20 @@ def stopped(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
         assert (sent.code, sent.enhanced) == (550, "5.7.10"), sent
 
 
+def unsignalled(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
+    with tap.case("a-reload-whose-signal-does-not-come-is-told-and-owed"):
+        document = tlsmap.document(receive={"rules": [RULE], "client_certificate": "request"})
+        number = world.gateway.queue_dir / "pid/master.pid"
+        known = number.read_text()
+        number.write_text("4194303\n")  # the last that there can be: no process has it
+        run = tlsmap.run("apply", document=document)
+        number.write_text(known)
+        assert run.returncode == 69 and "No such process" in run.stderr, run
+        before = reloads(world)
+        tlsmap.apply(document)
+        assert reloads(world) == before + 1
+
+
 def old_sessions(world: World, tap: Tap, tlsmap: Tlsmap) -> None:
     """A session is judged wholly by the generation under which its smtpd(8) began."""
     with tap.case("a-session-that-began-before-is-judged-by-the-old-rules"):
@@ -532,6 +548,7 @@ def main(world: World, tap: Tap) -> None:
     obstacles(world, tap, tlsmap)
     kept(world, tap, tlsmap)
     stopped(world, tap, tlsmap)
+    unsignalled(world, tap, tlsmap)
     old_sessions(world, tap, tlsmap)
     by_socket(world, tap, tlsmap)
     loopback_listeners(world, tap, tlsmap)

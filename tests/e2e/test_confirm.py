@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """apply --confirm and --expect-plan: what nobody confirms is undone, and what nobody has seen is not applied."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os

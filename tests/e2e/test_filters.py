@@ -5,6 +5,8 @@
 Mail in clear that a rule forbids is refused before a filter sees it; what was accepted by TLS comes back from
 the filter in clear, and is not refused a second time."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
 

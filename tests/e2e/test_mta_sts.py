@@ -3,6 +3,8 @@
 """MTA-STS behind the rows of a document: Debian's postfix-mta-sts-resolver as fallback_policy_maps, and policies
 that it fetches by HTTPS. What becomes of mail tells which level decided."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from lib import mta_sts

@@ -7,6 +7,8 @@ that two applies are enough for all. What a rule refuses is answered with its na
 delivered, which is looked for when the queue is empty.
 """
 
+from __future__ import annotations
+
 import ctypes
 import re
 import uuid

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What probe says of a destination is what a real delivery through the same Postfix then does."""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil

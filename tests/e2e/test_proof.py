@@ -5,6 +5,8 @@
 Programs of a folder that tlsmap finds first stand between it and the real ones: a postfix that damages a file just
 before the reload, when all checks are behind it, and a posttls-finger that counts, or waits."""
 
+from __future__ import annotations
+
 import datetime
 import json
 import os

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The receiving matrix: each valid pair of level and client certificate against each kind of client."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from lib.tlsmap import Tlsmap

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules for partners: each selector and each demand, met and broken; no way round; policyd gone."""
 
+from __future__ import annotations
+
 from lib import addresses
 from lib.tlsmap import Tlsmap
 from lib.world import Tap, World

@@ -5,6 +5,8 @@
 There is no systemd in this world. The socket is made here as policyd/tlsgate-policyd@.socket has systemd make
 it, and handed over in the same way."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os

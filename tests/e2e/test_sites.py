@@ -3,6 +3,8 @@
 """Sites as their administrators set them up: apply either makes the document true there, which mail shows, or it
 refuses, and doing what it prints is enough."""
 
+from __future__ import annotations
+
 import base64
 import json
 import re
@@ -346,6 +348,10 @@ def main(world: World, tap: Tap) -> None:
     tlsmap = Tlsmap(world)
     for site in SITES:
         site(world, tap, tlsmap)
+        with tap.case(f"{site.__name__.replace('_', '-')}-plan-and-status-find-nothing-to-do"):
+            for command in ("plan", "status"):
+                run = tlsmap.run(command)
+                assert run.returncode == 0, run
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ fails.
 A look-up that fails defers the mail; one that finds no row sends it in clear, as the level for all says here. With
 --all there are more changes."""
 
+from __future__ import annotations
+
 import re
 import sys
 import threading

@@ -6,6 +6,8 @@ What Postfix itself promises at each TLS level is shown here once, without tlsma
 that a red row of another test means our programs and not the ground they stand on.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import stat

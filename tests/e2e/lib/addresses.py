@@ -5,6 +5,8 @@ All names and networks are reserved for documentation and tests (RFC 2606, RFC 5
 The zone "test" is unsigned, the zone "example" is signed with DNSSEC.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 HOSTNAME = "gw.example"

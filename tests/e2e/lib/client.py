@@ -5,6 +5,8 @@ send() is one message in one session. session() is for tests that speak themselv
 to cmd() reaches the server untouched.
 """
 
+from __future__ import annotations
+
 import re
 import smtplib
 import socket

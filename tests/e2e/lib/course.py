@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One change of the configuration by tlsmap, and whatever may come of it where it is struck on its way."""
 
+from __future__ import annotations
+
 import copy
 import errno
 import os

@@ -11,6 +11,8 @@ second is killed after the first. Points of programs that the command runs are f
 program the command itself dies. Of those that change no file, what they read is a point: it may fail.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import subprocess

@@ -4,6 +4,8 @@
 All of them write one header more, MARK.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 
 MARK = "X-Filtered"

@@ -4,6 +4,8 @@
 Both accept mail for gw.example from anyone and relay for clients in 127.0.0.0/8 and ::1.
 """
 
+from __future__ import annotations
+
 import grp
 import os
 import pwd

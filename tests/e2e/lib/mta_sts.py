@@ -8,6 +8,8 @@
     resolver = Resolver(world)
 """
 
+from __future__ import annotations
+
 import ssl
 import subprocess
 import threading

@@ -13,6 +13,8 @@ When the outermost process ends, by SIGKILL too, the kernel kills process 1 (--k
 it every process of the world, and with the last of them the mounts, the tmpfs and the network.
 """
 
+from __future__ import annotations
+
 import ctypes
 import grp
 import os
@@ -41,7 +43,7 @@ def enter() -> Path:
     if os.environ.pop(_STAGE, None) is None:
         os.environ[_STAGE] = "inside"
         sys.stdout.flush()
-        os.execvp(_UNSHARE[0], _UNSHARE + [sys.executable] + sys.orig_argv[1:])
+        os.execvp(_UNSHARE[0], _UNSHARE + [sys.executable, *sys.argv])
     _leave_init_behind()
     base = _free_directory()
     _mount("tmpfs", base, "tmpfs", 0, "mode=0755")

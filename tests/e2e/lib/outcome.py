@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Postfix did with a message, read from its log by message and queue id."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 

@@ -6,6 +6,8 @@ everything below it has one MX host, mx.DOMAIN, with an address and an smtpd(8) 
 mail is accepted into one store; the Received header says which host took it.
 """
 
+from __future__ import annotations
+
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -4,6 +4,8 @@
 What its main.cf and master.cf say is decided in gateways.py and partners.py.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re

@@ -4,6 +4,8 @@
 A process is known by number and start time, because numbers come round again.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ipaddress
 import os

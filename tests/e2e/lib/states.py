@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """States of a configuration directory: what is in it, and whether Postfix could work with it."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The world's syslog: reads /dev/log, keeps the lines, writes mail.log as Debian's daemon does."""
 
+from __future__ import annotations
+
 import re
 import socket
 import threading

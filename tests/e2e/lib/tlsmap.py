@@ -5,6 +5,8 @@
     tlsmap.apply({"receive": {"security_level": "encrypt"}})
 """
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess

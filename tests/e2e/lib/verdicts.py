@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well mail is protected: what becomes of the same mails, each with a rank."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from .client import Sent, Session

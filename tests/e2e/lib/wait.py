@@ -5,6 +5,8 @@ The deadline is there to end a test that can't succeed. On a loaded machine noth
 because it took long, so it is many times what is usual. TLSGATE_PATIENCE sets it in seconds.
 """
 
+from __future__ import annotations
+
 import os
 import time
 from typing import Callable, TypeVar

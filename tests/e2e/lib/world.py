@@ -21,6 +21,8 @@ World.run() and World.enter() execute the script again in namespaces of its own 
 nothing before that call can be seen behind it, and nothing it does can be seen outside.
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import sys
