@@ -132,7 +132,8 @@ def happens(world: World, sent: Any, verdict: str) -> Outcome:
 
 def compare(world: World, row: Row, said: dict[str, Any], sent: Any) -> None:
     assert said["verdict"] == row.verdict, said
-    assert row.reason in (said["reason"], None) or row.reason in said["reason"], said
+    # OpenSSL 1.1.1 has other capitals.
+    assert row.reason is None or row.reason.lower() in said["reason"].lower(), said
     assert sent.accepted, sent
     outcome = happens(world, sent, said["verdict"])
     assert VERDICTS[outcome.status, bool(outcome.tls)] == said["verdict"], (said, outcome)

@@ -92,6 +92,10 @@ static const Row rows[] = {
 	  PROBE_DEFERRED, "CAfile" },
 	{ "handshake-fails-at-encrypt", SECURITY_ENCRYPT, 0, BEFORE_TLS ALERT, PROBE_DEFERRED,
 	  "tlsv1 alert protocol version" },
+	{ "handshake-fails-and-openssl-is-old", SECURITY_ENCRYPT, 0,
+	  BEFORE_TLS LINE(
+		  "warning: TLS library problem: error:1409442E:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version:../ssl/x.c:1:SSL alert number 70:"),
+	  PROBE_DEFERRED, "fails: tlsv1 alert protocol version" },
 	{ "handshake-fails-at-may", SECURITY_MAY, 0, BEFORE_TLS ALERT, PROBE_CLEAR_LATER,
 	  "minimal_backoff_time" },
 	{ "handshake-fails-at-may-with-sasl", SECURITY_MAY, SASL, BEFORE_TLS ALERT, PROBE_DEFERRED,
