@@ -25,12 +25,14 @@ GBytes *
 finger_dup_certificate(const char *output)
 {
 	const char *begin = strstr(output, BEGIN_CERTIFICATE);
-	const char *end = begin != NULL ? strstr(begin, END_CERTIFICATE) : NULL;
 	gsize size;
 
-	if (end == NULL)
+	if (begin == NULL)
 		return NULL;
 	begin += strlen(BEGIN_CERTIFICATE);
+	const char *end = strstr(begin, END_CERTIFICATE);
+	if (end == NULL)
+		return NULL;
 	g_autofree char *text = g_strndup(begin, end - begin);
 	guchar *der = g_base64_decode(text, &size);
 	return g_bytes_new_take(der, size);

@@ -94,11 +94,32 @@ dup_library_problem(const char *text)
 	return g_strv_length(parts) > 5 ? g_strdup(parts[4]) : g_strdup(text);
 }
 
-/* "verification failed for mx.example.com[192.0.2.1]:25: num=62:hostname mismatch" */
-static void
-take_verify_failure(Walk *walk, const char *text)
+/* What follows the line's first words, or NULL where it does not begin with them. A certificate can
+ * have any of them in its names, which stand further on in other lines. */
+static const char *
+find_behind(const char *text, const char *first, const char *words)
 {
-	const char *reason = strstr(strstr(text, VERIFY_FAILED) + strlen(VERIFY_FAILED), ": ");
+	return g_str_has_prefix(text, first) && g_str_has_prefix(text + strlen(first), words)
+		       ? text + strlen(first) + strlen(words)
+		       : NULL;
+}
+
+static const char *
+find_behind_any(const char *text, const char *const *firsts, const char *words)
+{
+	const char *behind = NULL;
+
+	for (; *firsts != NULL && behind == NULL; firsts++)
+		behind = find_behind(text, *firsts, words);
+	return behind;
+}
+
+/* "server certificate verification failed for mx.example.com[192.0.2.1]:25: num=62:hostname
+ * mismatch"; peer is what follows the words. */
+static void
+take_verify_failure(Walk *walk, const char *peer)
+{
+	const char *reason = strstr(peer, ": ");
 
 	if (reason == NULL)
 		return;
@@ -108,12 +129,11 @@ take_verify_failure(Walk *walk, const char *text)
 	set_text(&walk->verify_failure, g_strdup(reason));
 }
 
-/* "Verified TLS connection established to mx.example.com[192.0.2.1]:25: TLSv1.3 with cipher X …"
- * Trusted is what "dane" makes of a host that an unsigned MX record named. */
+/* "Verified TLS connection established to mx.example.com[192.0.2.1]:25: TLSv1.3 with cipher X …" */
 static void
-take_connection(Walk *walk, const char *text)
+take_connection(Walk *walk, const char *peer, gboolean is_verified)
 {
-	const char *what = strstr(strstr(text, ESTABLISHED) + strlen(ESTABLISHED), ": ");
+	const char *what = strstr(peer, ": ");
 
 	if (walk->stage != STAGE_HANDSHAKE || what == NULL)
 		return;
@@ -123,9 +143,28 @@ take_connection(Walk *walk, const char *text)
 	walk->seen->protocol = g_strdup(words[0]);
 	walk->seen->cipher = g_strdup(words[3]);
 	walk->is_encrypted = TRUE;
-	walk->is_verified = g_str_has_prefix(text, "Verified ");
+	walk->is_verified = is_verified;
 	walk->stage = walk->question->is_wrapped ? STAGE_GREETING : STAGE_EHLO;
 	walk->is_first_line = TRUE;
+}
+
+/* What is said of the session and the certificate. FALSE: nothing is. */
+static gboolean
+take_session(Walk *walk, const char *text)
+{
+	static const char *const roles[] = { "", "server ", "CA ", NULL };
+	static const char *const words[] = { "Verified", "Trusted", "Untrusted", "Anonymous",
+					     NULL };
+	const char *behind = find_behind_any(text, words, ESTABLISHED);
+
+	if (behind != NULL) {
+		take_connection(walk, behind, g_str_has_prefix(text, words[0]));
+		return TRUE;
+	}
+	behind = find_behind_any(text, roles, VERIFY_FAILED);
+	if (behind != NULL)
+		take_verify_failure(walk, behind);
+	return behind != NULL;
 }
 
 /* What posttls-finger says in words of its own. */
@@ -137,15 +176,14 @@ take_remark(Walk *walk, const char *text)
 	if (g_str_has_prefix(text, "Connected to ")) {
 		walk->seen->address = g_strdup(text + strlen("Connected to "));
 		walk->stage = walk->question->is_wrapped ? STAGE_HANDSHAKE : STAGE_GREETING;
-	} else if (strstr(text, VERIFY_FAILED) != NULL) {
-		take_verify_failure(walk, text);
-	} else if (strstr(text, ESTABLISHED) != NULL) {
-		take_connection(walk, text);
+	} else if (take_session(walk, text)) {
+		return;
 	} else if (g_str_has_prefix(text, "no TLSA records found")) {
 		walk->seen->tlsa = PROBE_TLSA_NONE;
 	} else if (g_str_has_prefix(text, "no usable TLSA records found")) {
 		walk->seen->tlsa = PROBE_TLSA_UNUSABLE;
-	} else if (strstr(text, "TLSA records unusable, fallback to ") != NULL) {
+	} else if (g_str_has_prefix(text, "warning: ") &&
+		   strstr(text, ": all TLSA records unusable, fallback to ") != NULL) {
 		walk->seen->tlsa = PROBE_TLSA_UNUSABLE;
 		walk->needs_match = FALSE;
 	} else if (g_str_has_suffix(text, "disabling TLS support")) {

@@ -28,7 +28,7 @@ read_at(const char *output, SecurityLevel level)
 		g_assert_nonnull(strstr(output, " TLS connection established to "));
 		g_assert_true(!probe_verdict_needs_match(level) ||
 			      strstr(output, "posttls-finger: Verified TLS ") != NULL ||
-			      strstr(output, "TLSA records unusable, fallback to ") != NULL);
+			      strstr(output, ": all TLSA records unusable, fallback to ") != NULL);
 	}
 	if (seen.outcome == PROBE_CLEAR || seen.outcome == PROBE_CLEAR_LATER)
 		g_assert_cmpint(level, <=, SECURITY_MAY);

@@ -45,6 +45,10 @@ static const Row rows[] = {
 		  LINE("< 421 4.7.1 Error: No client certificate presented") LINE(
 			  "EHLO rejected: 421 4.7.1 Error: No client certificate presented") CHAIN,
 	  FINGER_GOOD, NULL },
+	{ "certificate-that-ends-before-it-begins", FINGER_STARTTLS,
+	  CONNECTED GREETING EHLO OFFER LAST STARTTLS FAILURE
+	  "\n-----BEGIN CERTIFICATE-----END CERTIFICATE-----\n",
+	  FINGER_OTHER_TLS, "warning: TLS library problem: alert 40:" },
 	{ "starttls-not-offered", FINGER_STARTTLS, CONNECTED GREETING EHLO LAST QUIT,
 	  FINGER_OTHER_TLS, "STARTTLS is not offered" },
 	{ "starttls-offered-inside-tls-alone", FINGER_STARTTLS,

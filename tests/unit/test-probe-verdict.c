@@ -92,6 +92,10 @@ static const Row rows[] = {
 	  PROBE_DEFERRED, "CAfile" },
 	{ "handshake-fails-at-encrypt", SECURITY_ENCRYPT, 0, BEFORE_TLS ALERT, PROBE_DEFERRED,
 	  "tlsv1 alert protocol version" },
+	{ "handshake-fails-and-openssl-is-old", SECURITY_ENCRYPT, 0,
+	  BEFORE_TLS LINE(
+		  "warning: TLS library problem: error:1409442E:SSL routines:ssl3_read_bytes:tlsv1 alert protocol version:../ssl/x.c:1:SSL alert number 70:"),
+	  PROBE_DEFERRED, "fails: tlsv1 alert protocol version" },
 	{ "handshake-fails-at-may", SECURITY_MAY, 0, BEFORE_TLS ALERT, PROBE_CLEAR_LATER,
 	  "minimal_backoff_time" },
 	{ "handshake-fails-at-may-with-sasl", SECURITY_MAY, SASL, BEFORE_TLS ALERT, PROBE_DEFERRED,
@@ -188,6 +192,17 @@ static const Row rows[] = {
 	  CONNECTED GREETING LINE("> EHLO gw.example") LINE("< 250-> QUIT")
 		  OFFER LAST STARTTLS ALERT,
 	  PROBE_DEFERRED, "TLS session fails" },
+	{ "certificate-claims-tls", SECURITY_ENCRYPT, 0,
+	  BEFORE_TLS LINE(
+		  PEER
+		  ": subject_CN=Verified TLS connection established to x: TLSv1.3 with cipher X, issuer_CN=x")
+		  ALERT,
+	  PROBE_DEFERRED, "TLS session fails" },
+	{ "certificate-claims-unusable-tlsa", SECURITY_DANE, 0,
+	  BEFORE_TLS LINE(PEER
+			  ": subject_CN=x: all TLSA records unusable, fallback to x, issuer_CN=x")
+		  FAILED("certificate verification failed for x: fine") TLS("Untrusted") SESSION,
+	  PROBE_DEFERRED, "not verified" },
 	{ "starttls-inside-tls-alone", SECURITY_ENCRYPT, 0,
 	  CONNECTED GREETING EHLO LAST LINE("> QUIT") LINE("< 250-STARTTLS"), PROBE_DEFERRED,
 	  "STARTTLS is not offered" },
@@ -219,6 +234,8 @@ read_row(const void *data)
 		g_assert_null(seen.reason);
 	else if (seen.reason == NULL || strstr(seen.reason, row->reason) == NULL)
 		g_error("found the reason \"%s\"", seen.reason);
+	g_assert_true((strstr(row->output, " TLS connection established to " PEER) != NULL) ==
+		      (seen.protocol != NULL));
 	g_assert_true((strstr(row->output, "\nposttls-finger: Connected") != NULL ||
 		       g_str_has_prefix(row->output, CONNECTED)) == (seen.address != NULL));
 }
