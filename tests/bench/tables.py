@@ -84,4 +84,5 @@ def main():
               f'memory {memory:.2f} (at most 0.25)')
 
 
-main()
+if __name__ == '__main__':
+    main()
