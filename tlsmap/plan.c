@@ -168,6 +168,24 @@ find_current(Plan *plan, Findings *findings, GError **error)
 	return TRUE;
 }
 
+/* The same bytes need no comparison, be it of a million rows. Rules may only report in one and not
+ * in the other. */
+static gboolean
+has_same_rows(Plan *plan, const char *document, gsize size)
+{
+	plan->has_same_rows = plan->document != NULL && settings_n_rules(plan->settings) == 0 &&
+			      g_bytes_get_size(plan->document) == size &&
+			      memcmp(g_bytes_get_data(plan->document, NULL), document, size) == 0;
+	return plan->has_same_rows;
+}
+
+/* The document in force; NULL: there is none, or it can't be read. */
+static const Settings *
+old_document(const Plan *plan)
+{
+	return plan->has_same_rows ? plan->settings : plan->old_settings;
+}
+
 /* The document of the generation in force. One that can't be read any more said nobody knows what:
  * then all that comes may be weaker. */
 static void
@@ -181,8 +199,11 @@ load_old_settings(Plan *plan, Findings *findings)
 	if (plan->current == NULL || manifest_is_removal(plan->current))
 		return;
 	path = generation_dup_path(plan->directory, plan->current->number, GENERATION_DOCUMENT);
-	if (g_file_get_contents(path, &document, &size, NULL))
+	if (g_file_get_contents(path, &document, &size, NULL)) {
+		if (has_same_rows(plan, document, size))
+			return;
 		plan->old_settings = settings_load(document, size, NULL, errors);
+	}
 	if (plan->old_settings != NULL && findings_count(errors, SEVERITY_ERROR) == 0) {
 		if (plan->current->report_only)
 			settings_make_report_only(plan->old_settings);
@@ -198,8 +219,8 @@ load_old_settings(Plan *plan, Findings *findings)
 static SecurityLevel
 old_send_level(const Plan *plan)
 {
-	if (plan->old_settings != NULL)
-		return plan->old_settings->send.security_level.code;
+	if (old_document(plan) != NULL)
+		return old_document(plan)->send.security_level.code;
 	if (plan->current != NULL && !manifest_is_removal(plan->current))
 		return SECURITY_SECURE;
 	g_autofree char *live = snapshot_dup_send_level(plan->snapshot);
@@ -208,21 +229,6 @@ old_send_level(const Plan *plan)
 }
 
 /* What would be. */
-
-const char *
-plan_table_type(const Settings *settings, const Snapshot *snapshot)
-{
-	static const TableType preferred[] = { TABLE_TYPE_CDB, TABLE_TYPE_LMDB, TABLE_TYPE_HASH };
-	TableType wanted = settings->postfix.table_type.code;
-
-	for (size_t i = 0; i < G_N_ELEMENTS(preferred); i++) {
-		TableType type = wanted == TABLE_TYPE_AUTO ? preferred[i] : wanted;
-		const char *word = names_word(&names_table_type, type);
-		if (snapshot == NULL || snapshot_has_table_type(snapshot, word))
-			return word;
-	}
-	return NULL;
-}
 
 static const char *
 choose_table_type(const Plan *plan, Findings *findings)
@@ -482,7 +488,7 @@ diff_routes(Plan *plan)
 		if (!g_file_get_contents(path, &old_table, NULL, NULL))
 			old_table = NULL;
 	}
-	const RouteRowsBefore before = { plan->old_settings, old_table, old_send_level(plan) };
+	const RouteRowsBefore before = { old_document(plan), old_table, old_send_level(plan) };
 	routerows_diff(&before, plan->route_keys, plan->settings, plan->snapshot->version,
 		       plan->changes);
 }
@@ -502,11 +508,12 @@ plan_contents(Plan *plan, Findings *findings, GError **error)
 								 : plan->old_rows,
 				      old_send_level(plan), plan->snapshot->version, mandatory };
 	guint first_row = plan->changes->len;
-	diff_rows(&context, plan->settings, plan->changes);
+	if (!plan->has_same_rows)
+		diff_rows(&context, plan->settings, plan->changes);
 	if (plan->old_rows != NULL)
 		oldrows_judge(plan->old_rows, plan->settings, first_row, plan->changes);
 	diff_routes(plan);
-	diff_rules(plan->old_settings, plan->settings, plan->changes);
+	diff_rules(old_document(plan), plan->settings, plan->changes);
 	return TRUE;
 }
 

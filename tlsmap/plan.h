@@ -30,14 +30,15 @@ typedef struct {
 	/* What would be. */
 	guint64 number; /* of the new generation */
 	const char *table_type;
-	GPtrArray *route_keys; /* of RouteKey: rows that stand under a next-hop, too */
-	GString *table;        /* source text; empty: no rows */
-	char *spellings;       /* source text of their table; NULL: none */
-	GBytes *rules;         /* rules.db of the new generation; NULL: no rules */
-	Manifest *manifest;    /* what the new generation writes */
-	GPtrArray *sets;       /* "name=value" for postconf -e */
-	GPtrArray *removes;    /* names for postconf -X */
-	char *service;         /* the master.cf entry to be; NULL: none */
+	gboolean has_same_rows; /* without rules, and the very bytes of the one in force */
+	GPtrArray *route_keys;  /* of RouteKey: rows that stand under a next-hop, too */
+	GString *table;         /* source text; empty: no rows */
+	char *spellings;        /* source text of their table; NULL: none */
+	GBytes *rules;          /* rules.db of the new generation; NULL: no rules */
+	Manifest *manifest;     /* what the new generation writes */
+	GPtrArray *sets;        /* "name=value" for postconf -e */
+	GPtrArray *removes;     /* names for postconf -X */
+	char *service;          /* the master.cf entry to be; NULL: none */
 	gboolean service_changes;
 	GArray *changes; /* of Change, for people; empty: nothing to do */
 } Plan;
