@@ -339,6 +339,21 @@ add_key(Search *search, size_t row, const char *next_hop, const char *domain)
 	g_hash_table_insert(search->rows, g_strdup(next_hop), GSIZE_TO_POINTER(row + 1));
 }
 
+static gboolean
+is_domain(const char *destination)
+{
+	return destination[strcspn(destination, "[]:")] == '\0';
+}
+
+/* A key that takes protection from mail of others is written only where there surely are none: a
+ * domain name is a next-hop of mail to itself, too. */
+static gboolean
+is_weaker_than_level(const Search *search, size_t row)
+{
+	return !names_is_at_least(row_at(search, row)->security_level.code,
+				  search->settings->send.security_level.code);
+}
+
 /* Mail of row takes next_hop. */
 static void
 judge(Search *search, size_t row, const char *next_hop, const char *domain, const char *place)
@@ -351,10 +366,11 @@ judge(Search *search, size_t row, const char *next_hop, const char *domain, cons
 					   next_hop, place, found->own_row);
 	} else if (is_served(search, row, NO_ROW))
 		return;
-	else if (found->is_shared || !say_the_same(search, found->row, row))
+	else if (found->is_shared || !say_the_same(search, found->row, row) ||
+		 (is_domain(next_hop) && is_weaker_than_level(search, row)))
 		routetroubles_note(search->troubles, FINDING_ROUTE_SHARED, row, next_hop, place,
 				   NO_ROW);
-	else if (found->is_unknown)
+	else if (found->is_unknown || (search->has_unlisted && is_weaker_than_level(search, row)))
 		routetroubles_note(search->troubles, FINDING_ROUTE_UNKNOWN, row, next_hop, place,
 				   NO_ROW);
 	else
@@ -411,12 +427,6 @@ judge_mail(Search *search, size_t row, const char *recipient, GError **error)
 			judge(search, row, way->next_hop, domain, way->place);
 	}
 	return TRUE;
-}
-
-static gboolean
-is_domain(const char *destination)
-{
-	return destination[strcspn(destination, "[]:")] == '\0';
 }
 
 typedef struct {
